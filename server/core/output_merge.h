@@ -1,0 +1,69 @@
+// StreamLogs over several containers: history merged by line time, then the
+// live tails as they arrive. Within one container always in offset order.
+//
+// Process: caissond. Thread: as OutputReader.
+#ifndef CAISSON_SERVER_CORE_OUTPUT_MERGE_H_
+#define CAISSON_SERVER_CORE_OUTPUT_MERGE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+
+#include "server/core/output_reader.h"
+
+namespace caisson::core {
+
+struct MergedItem {
+  std::string container;  // id
+  OutputItem item;        // OutputEnd: this container is done
+};
+
+struct MergedBatch {
+  std::vector<MergedItem> items;
+  bool finished = false;  // every container ended and no more are expected
+};
+
+class MergedReader {
+ public:
+  struct Input {
+    std::string container;
+    std::shared_ptr<OutputSource> source;
+    OutputFrom from;  // a client's position, or what the request asks for
+  };
+  using BatchCallback = absl::AnyInvocable<void(absl::StatusOr<MergedBatch>)>;
+
+  // `follow`: ends only when cancelled, even with no container left, because
+  // new ones may be added; otherwise when all inputs were read to their end.
+  // `options.from` is ignored, `options.end` is derived from `follow`.
+  static std::unique_ptr<MergedReader> Create(OutputService* service,
+                                              std::vector<Input> inputs,
+                                              OutputOptions options,
+                                              bool follow);
+  ~MergedReader();  // cancels
+  MergedReader(const MergedReader&) = delete;
+  MergedReader& operator=(const MergedReader&) = delete;
+
+  // A container that began to match while following: joins at `input.from`.
+  // Ignored when it is already read.
+  void Add(Input input);
+
+  // As OutputReader::Next; a batch carries at most `max_bytes` of payload and
+  // 1,024 items.
+  void Next(size_t max_bytes, BatchCallback callback);
+  void Cancel();
+
+ private:
+  class Impl;
+  explicit MergedReader(std::shared_ptr<Impl> impl);
+
+  const std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_OUTPUT_MERGE_H_

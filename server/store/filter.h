@@ -1,0 +1,60 @@
+// Which records a list, a watch or a log reader wants: the container filter
+// with its label selector (the grammar of Kubernetes), parsed once and then
+// matched without allocation.
+//
+// Process: caissond. Thread: any (immutable after parsing).
+#ifndef CAISSON_SERVER_STORE_FILTER_H_
+#define CAISSON_SERVER_STORE_FILTER_H_
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "server/store/records.h"
+
+namespace caisson::store {
+
+// "a=b,c!=d,e in (x,y),f notin (z),g,!h": all requirements must hold.
+class LabelSelector {
+ public:
+  // INVALID_ARGUMENT with the position and what was expected. The empty text
+  // selects everything.
+  static absl::StatusOr<LabelSelector> Parse(std::string_view text);
+
+  LabelSelector() = default;
+  bool Matches(const std::map<std::string, std::string>& labels) const;
+  bool empty() const { return requirements_.empty(); }
+
+ private:
+  enum class Op { kIn, kNotIn, kExists, kNotExists };
+  struct Requirement {
+    std::string key;
+    Op op = Op::kExists;
+    std::vector<std::string> values;
+  };
+  class Parser;
+
+  std::vector<Requirement> requirements_;
+};
+
+// All parts that are set must hold; an empty filter matches every container
+// that is not deleted.
+struct ContainerFilter {
+  std::vector<ContainerState> states;  // empty: all but kDeleted
+  LabelSelector labels;
+  std::string name_prefix;
+  std::string id_prefix;
+  std::vector<std::string> containers;  // exact ids or names; empty: any
+
+  // The identity and label parts only: what a log or event stream needs,
+  // where the state of the moment must not decide.
+  bool MatchesIdentity(const ContainerRecord& record) const;
+  bool Matches(const ContainerRecord& record) const;
+};
+
+}  // namespace caisson::store
+
+#endif  // CAISSON_SERVER_STORE_FILTER_H_
