@@ -33,11 +33,14 @@ struct OpFailure {
 inline constexpr uint32_t kFailedSpawn = 0xffffffff;    // clone and around it
 inline constexpr uint32_t kFailedBarrier = 0xfffffffe;  // the shim went away
 
-// The child's ends. `sync_fd` is the read end of a pipe whose write end only
-// the shim holds: it carries barriers, and its hang-up means that the shim is
-// dead. Always needed. `error_fd` is the write end of the error pipe.
+// What the child needs besides the slots. `sync_fd` is the read end of a pipe
+// whose write end only the shim holds: it carries barriers, and its hang-up
+// means that the shim is dead. `sync_write_fd` is that write end, inherited by
+// the clone and closed by RunChild first. `error_fd` is the write end of the
+// error pipe. All three are needed, and all above 2.
 struct ChildFds {
   int sync_fd = -1;
+  int sync_write_fd = -1;
   int error_fd = -1;
 };
 
@@ -54,7 +57,8 @@ void CloseSlots(int* slots, uint16_t first, uint16_t end) noexcept;
 bool RunOps(const plan::PlanView& plan, plan::Executor executor, int* slots,
             OpFailure* failure) noexcept;
 
-// Clones the process of the plan: into kSlotCgroup if that is filled, into the
+// Clones the process of the plan (the fds in kSlotStdin to kSlotStderr must be
+// above 2): into kSlotCgroup if that is filled, into the
 // pid namespace of header->join_pid_slot if that is set (the caller's own is
 // restored before it returns). Returns 0 in the child, which must call
 // RunChild at once; the pid in the parent, with *pidfd (close-on-exec, owned

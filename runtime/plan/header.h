@@ -83,6 +83,9 @@ struct PlanHeader {
   uint16_t join_pid_slot;
   uint16_t reserved2;
   uint64_t clone_flags;
+  // Host ids of the container's root; 0 without a user namespace.
+  uint32_t inner_root_uid;
+  uint32_t inner_root_gid;
   PlanPolicy policy;
 };
 

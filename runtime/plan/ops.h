@@ -104,6 +104,7 @@ enum class OpKind : uint16_t {
   kStdio,            // kOpTty: the pty slave is controlling terminal and 0-2
   kSessionKeyring,   //
   kResolveUser,      // s1 user, s2 group, s3 list of extra groups; kOpStrict
+                     // ESRCH: no such user, ENODATA: no such group
   kChangeDirectory,  // s1 path; kOpCreate
   kSetRlimit,        // a resource, b soft, c hard
   kSetUmask,         // a mask
@@ -117,7 +118,7 @@ enum class OpKind : uint16_t {
   kResetSignals,     //
   kCloseFds,         // all from 3 up become close-on-exec
   kExecute,          // s1 argv list (a strings), s2 environment (b strings),
-                     // s3 search path; kOpAddHome, kOpAddUser
+                     // s3 search path; kOpAddHome
   kAttachDeviceFilter = 128,  // in cgroup v2 directory, s1 struct bpf_insn[]
 };
 
@@ -132,8 +133,7 @@ enum OpFlag : uint32_t {
   kOpStrict = 1u << 7,  // no supplementary groups from /etc/group
   kOpRootOnly = 1u << 8,
   kOpAddHome = 1u << 9,       // HOME from the container's passwd
-  kOpAddUser = 1u << 10,      // USER from the container's passwd
-  kOpSkipMissing = 1u << 11,  // ENOENT of the source or target is success
+  kOpSkipMissing = 1u << 10,  // ENOENT of the source or target is success
 };
 
 // One step. Fixed size, so that a plan is an array.

@@ -1,0 +1,253 @@
+// Ops that put mounts into the container's tree.
+//
+// The image is hostile: any component of a target may be a symbolic link, or
+// be exchanged while we look (CVE-2021-30465). So a target is resolved once,
+// inside the root, to an fd, and the mount goes to that fd.
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "runtime/init/context.h"
+#include "runtime/init/syscalls.h"
+#include "runtime/plan/ops.h"
+
+namespace caisson::init {
+
+using plan::Op;
+
+namespace {
+
+constexpr uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+int OpenInRoot(const Context& context, const char* path, uint64_t flags,
+               uint64_t more_resolve) noexcept {
+  return OpenAt2(context.slots[plan::kSlotRoot], path, O_PATH | flags, 0,
+                 kInRoot | more_resolve);
+}
+
+int MoveTo(int mount_fd, int target_fd) noexcept {
+  return ErrnoIf(
+      ::move_mount(mount_fd, "", target_fd, "",
+                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0);
+}
+
+// A new reference to what `fd` shows, ready to be attached. Before kernel 6.15
+// a mount that is not attached anywhere cannot be cloned (EINVAL): the first
+// user gets the mount itself, which makes it clonable for the next.
+int CloneOrTake(int fd) noexcept {
+  const int clone =
+      ::open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+  if (clone >= 0 || errno != EINVAL) return clone;
+  return ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+// Opens `name` in the directory, made by us if it was missing.
+int OpenOrMakeComponent(int parent_fd, const char* name,
+                        bool directory) noexcept {
+  if (directory) {
+    if (::mkdirat(parent_fd, name, 0755) != 0 && errno != EEXIST) return -1;
+  } else {
+    const ScopedFd file(::openat(
+        parent_fd, name,
+        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+        0644));
+    if (!file.ok() && errno != EEXIST) return -1;
+  }
+  // A dangling symbolic link ends here: ELOOP, and nothing made behind it.
+  return OpenAt2(parent_fd, name, O_PATH | (directory ? O_DIRECTORY : 0), 0,
+                 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+// mkdir -p below the root, one component at a time; the last one is a
+// directory or an empty file. Links that exist are followed inside the root.
+int MakeTarget(const Context& context, const char* path,
+               bool directory) noexcept {
+  char prefix[PATH_MAX];
+  const size_t length = strlen(path);
+  if (length >= sizeof(prefix)) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(prefix, path, length + 1);
+  ScopedFd parent(OpenInRoot(context, ".", O_DIRECTORY, 0));
+  for (size_t begin = 0; begin < length;) {
+    while (prefix[begin] == '/') ++begin;
+    size_t end = begin;
+    while (end < length && prefix[end] != '/') ++end;
+    const bool last = end >= length;
+    prefix[end] = '\0';
+    int next = OpenInRoot(context, prefix, last ? 0 : O_DIRECTORY, 0);
+    if (next < 0 && errno == ENOENT) {
+      next =
+          OpenOrMakeComponent(parent.get(), prefix + begin, !last || directory);
+    }
+    if (next < 0) return -1;
+    if (!last) prefix[end] = '/';
+    parent.Reset(next);
+    begin = end + 1;
+  }
+  return ::fcntl(parent.get(), F_DUPFD_CLOEXEC, 3);
+}
+
+int IsDirectory(int fd, bool* directory) noexcept {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) return errno;
+  *directory = S_ISDIR(info.st_mode);
+  return 0;
+}
+
+int OpenTarget(const Context& context, const Op& op) noexcept {
+  const char* const path = context.Str(op.s1);
+  const int fd = OpenInRoot(
+      context, path, 0,
+      (op.flags & plan::kOpNoSymlinks) != 0 ? RESOLVE_NO_SYMLINKS : 0);
+  if (fd >= 0 || errno != ENOENT || (op.flags & plan::kOpCreate) == 0) {
+    return fd;
+  }
+  bool directory = true;
+  const int err = IsDirectory(context.Get(op.in), &directory);
+  if (err != 0) {
+    errno = err;
+    return -1;
+  }
+  return MakeTarget(context, path, directory);
+}
+
+// A requested mount must not cover procfs, whatever link led there: what
+// programs (and we) read below /proc would be the container's invention
+// (CVE-2019-16884). Our own mounts refuse links instead.
+int CheckNotProc(int target_fd) noexcept {
+  struct statfs info;
+  if (::fstatfs(target_fd, &info) != 0) return errno;
+  return info.f_type == PROC_SUPER_MAGIC ? EPERM : 0;
+}
+
+// The null device on our own /dev tmpfs, verified: CVE-2025-31133 replaced it.
+int OpenNull(const Context& context, const Op& op) noexcept {
+  const int fd =
+      ::openat(context.Get(op.in), "null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return -1;
+  struct stat info;
+  if (::fstat(fd, &info) != 0 || !S_ISCHR(info.st_mode) ||
+      info.st_rdev != ::makedev(1, 3)) {
+    ::close(fd);
+    errno = ENODEV;
+    return -1;
+  }
+  return fd;
+}
+
+int CoverWithNull(const Context& context, const Op& op,
+                  int target_fd) noexcept {
+  const ScopedFd null(OpenNull(context, op));
+  if (!null.ok()) return errno;
+  const ScopedFd tree(CloneOrTake(null.get()));
+  return tree.ok() ? MoveTo(tree.get(), target_fd) : errno;
+}
+
+}  // namespace
+
+int Attach(Context& context, const Op& op) noexcept {
+  const int mount_fd = context.Get(op.in);
+  if (mount_fd < 0 && (op.flags & plan::kOpSkipMissing) != 0) return 0;
+  const ScopedFd target(OpenTarget(context, op));
+  if (!target.ok()) return errno;
+  if ((op.flags & plan::kOpNoSymlinks) == 0) {
+    const int err = CheckNotProc(target.get());
+    if (err != 0) return err;
+  }
+  return MoveTo(mount_fd, target.get());
+}
+
+// Over the old root's own root directory: needs no staging directory, and the
+// old tree leaves as one with pivot_root.
+int AttachRoot(Context& context, const Op& op) noexcept {
+  return ErrnoIf(::move_mount(context.Get(op.in), "", AT_FDCWD, "/",
+                              MOVE_MOUNT_F_EMPTY_PATH) != 0);
+}
+
+int AttachAt(Context& context, const Op& op) noexcept {
+  return ErrnoIf(::move_mount(context.Get(op.in), "", AT_FDCWD,
+                              context.Str(op.s1),
+                              MOVE_MOUNT_F_EMPTY_PATH) != 0);
+}
+
+int DetachAt(Context& context, const Op& op) noexcept {
+  return ErrnoIf(::umount2(context.Str(op.s1), MNT_DETACH) != 0);
+}
+
+int MaskPath(Context& context, const Op& op) noexcept {
+  const ScopedFd target(OpenInRoot(context, context.Str(op.s1), 0, 0));
+  if (!target.ok()) {
+    return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+  }
+  bool directory = false;
+  const int err = IsDirectory(target.get(), &directory);
+  if (err != 0) return err;
+  if (!directory) return CoverWithNull(context, op, target.get());
+  const ScopedFd tree(CloneOrTake(context.Get(op.x)));
+  return tree.ok() ? MoveTo(tree.get(), target.get()) : errno;
+}
+
+int ReadOnlyPath(Context& context, const Op& op) noexcept {
+  const ScopedFd target(OpenInRoot(context, context.Str(op.s1), 0, 0));
+  if (!target.ok()) {
+    return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
+  }
+  const ScopedFd tree(::open_tree(
+      target.get(), "",
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE));
+  if (!tree.ok()) return errno;
+  mount_attr attributes = {};
+  attributes.attr_set = MOUNT_ATTR_RDONLY;
+  if (::mount_setattr(tree.get(), "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes,
+                      sizeof(attributes)) != 0) {
+    return errno;
+  }
+  return MoveTo(tree.get(), target.get());
+}
+
+// By the slave's own fd, checked to be a terminal of a devpts: opening
+// /dev/pts/N by name raced with the container in CVE-2025-52565.
+int BindConsole(Context& context, const Op& op) noexcept {
+  const int slave_fd = context.Get(op.in);
+  struct statfs fs;
+  struct stat info;
+  if (::fstatfs(slave_fd, &fs) != 0 || ::fstat(slave_fd, &info) != 0) {
+    return errno;
+  }
+  if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(info.st_mode) ||
+      ::major(info.st_rdev) != 136) {
+    return ENOTTY;
+  }
+  const ScopedFd target(
+      OpenInRoot(context, context.Str(op.s1), 0, RESOLVE_NO_SYMLINKS));
+  if (!target.ok()) return errno;
+  const ScopedFd tree(::open_tree(
+      slave_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  return tree.ok() ? MoveTo(tree.get(), target.get()) : errno;
+}
+
+// pivot_root(2), NOTES: the old root ends up on top of the new one at ".", and
+// one detaching unmount takes all of the host's tree away.
+int PivotRoot(Context& context, const Op& op) noexcept {
+  if (::fchdir(context.Get(op.in)) != 0 ||
+      ::syscall(SYS_pivot_root, ".", ".") != 0 ||
+      ::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0) {
+    return errno;
+  }
+  return 0;
+}
+
+}  // namespace caisson::init
