@@ -1,0 +1,213 @@
+#include "server/store/stage.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "runtime/base/error_detail.h"
+#include "runtime/base/status_macros.h"
+#include "server/store/string_view.h"
+
+namespace caisson::store {
+namespace {
+
+absl::Status UnknownContainer(std::string_view id) {
+  return base::MakeError(absl::StatusCode::kNotFound, "CONTAINER_NOT_FOUND",
+                         absl::StrCat("no container '", AbslView(id), "'"),
+                         {{"container", std::string(id)}});
+}
+
+}  // namespace
+
+// One transaction on its way into the stage: looks through its own changes,
+// then those staged before it, then the catalog.
+class Stage::Adding {
+ public:
+  Adding(const Stage* stage, int64_t revision) : stage_(stage) {
+    result_.change.revision = revision;
+  }
+
+  absl::Status Apply(const Transaction& transaction) {
+    for (const ContainerRecord& record : transaction.delete_containers) {
+      CAISSON_RETURN_IF_ERROR(Delete(record));
+    }
+    for (const std::string& id : transaction.erase_containers) {
+      if (Container(id) != nullptr) Forget(id);
+    }
+    for (const ContainerRecord& record : transaction.put_containers) {
+      CAISSON_RETURN_IF_ERROR(PutContainer(record));
+    }
+    for (const std::string& id : transaction.erase_execs) {
+      if (Exec(id) == nullptr) continue;
+      finals_.execs[id] = Exec(id);
+      own_.execs[id] = nullptr;
+      result_.change.erase_execs.push_back(id);
+    }
+    for (const ExecRecord& record : transaction.put_execs) {
+      CAISSON_RETURN_IF_ERROR(PutExec(record));
+    }
+    for (const RequestRow& row : transaction.put_requests) {
+      result_.change.put_requests.push_back(
+          std::make_shared<const RequestRow>(row));
+    }
+    result_.change.erase_requests = transaction.erase_requests;
+    for (const EventDraft& draft : transaction.events) {
+      CAISSON_RETURN_IF_ERROR(AddEvent(draft));
+    }
+    return absl::OkStatus();
+  }
+
+  StagedTransaction TakeResult() { return std::move(result_); }
+
+  void MergeInto(Delta* delta) {
+    for (auto& [id, record] : own_.containers) delta->containers[id] = record;
+    for (auto& [id, record] : own_.execs) delta->execs[id] = record;
+    for (auto& [name, id] : own_.names) delta->names[name] = id;
+  }
+
+ private:
+  int64_t revision() const { return result_.change.revision; }
+
+  ContainerPtr Container(std::string_view id) const {
+    for (const Delta* delta : {&own_, &stage_->staged_}) {
+      const auto found = delta->containers.find(AbslView(id));
+      if (found != delta->containers.end()) return found->second;
+    }
+    return stage_->catalog_->ContainerById(id);
+  }
+
+  ExecPtr Exec(std::string_view id) const {
+    for (const Delta* delta : {&own_, &stage_->staged_}) {
+      const auto found = delta->execs.find(AbslView(id));
+      if (found != delta->execs.end()) return found->second;
+    }
+    return stage_->catalog_->ExecById(id);
+  }
+
+  // The id of the container that has the name; empty: it is free.
+  std::string NameHolder(std::string_view name) const {
+    for (const Delta* delta : {&own_, &stage_->staged_}) {
+      const auto found = delta->names.find(AbslView(name));
+      if (found != delta->names.end()) return found->second;
+    }
+    const ContainerPtr holder = stage_->catalog_->NameHolder(name);
+    return holder == nullptr ? "" : holder->id;
+  }
+
+  void Forget(const std::string& id) {
+    own_.names[Container(id)->name] = "";
+    own_.containers[id] = nullptr;
+    result_.change.erase_containers.push_back(id);
+  }
+
+  absl::Status Delete(const ContainerRecord& record) {
+    const ContainerPtr old = Container(record.id);
+    if (old == nullptr) return UnknownContainer(record.id);
+    auto last = std::make_shared<ContainerRecord>(record);
+    last->revision = revision();
+    last->create_revision = old->create_revision;
+    last->intent = Intent::kNone;
+    last->status.state = ContainerState::kDeleted;
+    last->status.delete_time = stage_->now_;
+    Forget(record.id);
+    finals_.containers[record.id] = last;
+    result_.change.put_tombstones.push_back(last);
+    return absl::OkStatus();
+  }
+
+  absl::Status PutContainer(const ContainerRecord& record) {
+    if (record.id.empty() || record.name.empty()) {
+      return absl::InternalError("store: a container without id or name");
+    }
+    const std::string holder = NameHolder(record.name);
+    if (!holder.empty() && holder != record.id) {
+      return base::MakeError(absl::StatusCode::kAlreadyExists, "NAME_IN_USE",
+                             absl::StrCat("the name '", record.name,
+                                          "' is in use by container ", holder),
+                             {{"container", holder}, {"name", record.name}});
+    }
+    const ContainerPtr old = Container(record.id);
+    auto put = std::make_shared<ContainerRecord>(record);
+    put->revision = revision();
+    // Pages are ordered by the moment at which a container became visible.
+    const bool was_visible = old != nullptr && old->intent != Intent::kCreate;
+    put->create_revision = was_visible ? old->create_revision : revision();
+    if (old != nullptr) own_.names[old->name] = "";
+    own_.names[put->name] = put->id;
+    own_.containers[put->id] = put;
+    result_.change.put_containers.push_back(std::move(put));
+    return absl::OkStatus();
+  }
+
+  absl::Status PutExec(const ExecRecord& record) {
+    if (Container(record.container_id) == nullptr) {
+      return UnknownContainer(record.container_id);
+    }
+    const ExecPtr old = Exec(record.id);
+    auto put = std::make_shared<ExecRecord>(record);
+    put->revision = revision();
+    const bool was_visible = old != nullptr && old->intent != Intent::kCreate;
+    put->create_revision = was_visible ? old->create_revision : revision();
+    own_.execs[put->id] = put;
+    result_.change.put_execs.push_back(std::move(put));
+    return absl::OkStatus();
+  }
+
+  absl::Status AddEvent(const EventDraft& draft) {
+    auto event = std::make_shared<Event>();
+    event->revision = revision();
+    event->time =
+        draft.time == absl::InfinitePast() ? stage_->now_ : draft.time;
+    event->type = draft.type;
+    event->attributes = draft.attributes;
+    event->request_id = draft.request_id;
+    if (!draft.container_id.empty()) {
+      event->container = LastContainer(draft.container_id);
+      if (event->container == nullptr) {
+        return UnknownContainer(draft.container_id);
+      }
+    }
+    if (!draft.exec_id.empty()) {
+      event->exec = LastExec(draft.exec_id);
+      if (event->exec == nullptr) {
+        return base::MakeError(absl::StatusCode::kNotFound, "EXEC_NOT_FOUND",
+                               absl::StrCat("no exec '", draft.exec_id, "'"),
+                               {{"exec", draft.exec_id}});
+      }
+    }
+    result_.events.push_back(std::move(event));
+    return absl::OkStatus();
+  }
+
+  // As it is after this transaction, or was when this transaction ended it.
+  ContainerPtr LastContainer(const std::string& id) const {
+    ContainerPtr record = Container(id);
+    if (record != nullptr) return record;
+    const auto last = finals_.containers.find(id);
+    return last == finals_.containers.end() ? nullptr : last->second;
+  }
+
+  ExecPtr LastExec(const std::string& id) const {
+    ExecPtr record = Exec(id);
+    if (record != nullptr) return record;
+    const auto last = finals_.execs.find(id);
+    return last == finals_.execs.end() ? nullptr : last->second;
+  }
+
+  const Stage* const stage_;
+  Delta own_;
+  Delta finals_;  // last states of what this transaction removes
+  StagedTransaction result_;
+};
+
+absl::StatusOr<StagedTransaction> Stage::Add(const Transaction& transaction,
+                                             int64_t revision) {
+  Adding adding(this, revision);
+  CAISSON_RETURN_IF_ERROR(adding.Apply(transaction));
+  adding.MergeInto(&staged_);
+  return adding.TakeResult();
+}
+
+}  // namespace caisson::store
