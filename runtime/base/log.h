@@ -8,13 +8,12 @@
 #ifndef CAISSON_RUNTIME_BASE_LOG_H_
 #define CAISSON_RUNTIME_BASE_LOG_H_
 
-#include <concepts>
 #include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "absl/strings/str_cat.h"
+#include "runtime/base/str_cat.h"
 
 namespace caisson::base {
 
@@ -32,13 +31,13 @@ bool LogEnabled(LogLevel level);
 // Where lines go instead of stderr (borrowed, must stay open; -1: stderr).
 void SetLogFd(int fd);
 
-// A value of any type that StrCat takes, and bool as true/false.
+// A value of any type that StrCat takes (str_cat.h), and bool as true/false.
 struct LogField {
-  LogField(std::string_view k, const absl::AlphaNum& v)
-      : key(k), value(v.Piece()) {}
-  // A template, so that a pointer does not turn into a bool.
-  template <std::same_as<bool> Bool>
-  LogField(std::string_view k, Bool v) : key(k), value(v ? "true" : "false") {}
+  template <typename Value>
+  LogField(std::string_view k, const Value& v) : key(k), value(StrCat(v)) {}
+  LogField(std::string_view k, const bool& v)
+      : key(k), value(v ? "true" : "false") {}
+
   std::string_view key;
   std::string value;
 };

@@ -12,7 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
+
+#include "runtime/base/str_cat.h"
 
 namespace caisson::base {
 
@@ -23,7 +24,7 @@ absl::Status AnnotateWith(const absl::Status& status, std::string_view context);
 template <typename... Parts>
 absl::Status Annotate(const absl::Status& status, const Parts&... parts) {
   if (status.ok()) return status;
-  return AnnotateWith(status, absl::StrCat(parts...));
+  return AnnotateWith(status, StrCat(parts...));
 }
 
 // The only way to drop an error: says why that is right.
