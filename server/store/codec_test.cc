@@ -1,0 +1,231 @@
+#include "server/store/codec.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "runtime/base/error_detail.h"
+#include "runtime/base/status_matchers.h"
+
+namespace caisson::store {
+namespace {
+
+using base::IsOk;
+
+ExitInfo FullExit() {
+  ExitInfo exit;
+  exit.kind = ExitInfo::Kind::kSignal;
+  exit.code = 9;
+  exit.reason = ExitReason::kOomKilled;
+  exit.message = "out of memory";
+  exit.run = 3;
+  exit.core_dumped = true;
+  exit.oom = OomInfo{"container", 17, "hog", 1 << 20, 1 << 21, 2};
+  exit.completeness = Completeness::kHeldOpen;
+  exit.held_by = {{5, "sh"}, {6, "sleep"}};
+  exit.cut_reason = "OUTPUT_LIMIT";
+  exit.cut_bytes = 0;
+  exit.stdout_bytes = 10;
+  exit.stderr_bytes = 0;
+  exit.end_offset = 10;
+  exit.stdout_crc32c = 0xffffffffu;
+  exit.stderr_crc32c = 0;
+  exit.tree_running = true;
+  exit.usage.cpu = absl::Milliseconds(5);
+  exit.usage.wall = absl::ZeroDuration();
+  exit.usage.memory_peak_bytes = 4096;
+  exit.usage.pids_peak = 0;
+  exit.start_time = absl::FromUnixNanos(1'600'000'000'123'456'789);
+  exit.exit_time = absl::FromUnixNanos(1'600'000'001'123'456'789);
+  return exit;
+}
+
+void ExpectFullExit(const ExitInfo& exit) {
+  const ExitInfo full = FullExit();
+  EXPECT_EQ(exit.kind, full.kind);
+  EXPECT_EQ(exit.code, full.code);
+  EXPECT_EQ(exit.reason, full.reason);
+  EXPECT_EQ(exit.message, full.message);
+  EXPECT_EQ(exit.run, full.run);
+  EXPECT_TRUE(exit.core_dumped);
+  ASSERT_TRUE(exit.oom.has_value());
+  EXPECT_EQ(exit.oom->level, "container");
+  EXPECT_EQ(exit.oom->victim_pid, 17);
+  EXPECT_EQ(exit.oom->victim_comm, "hog");
+  EXPECT_EQ(exit.oom->limit_bytes, 1 << 20);
+  EXPECT_EQ(exit.oom->peak_bytes, 1 << 21);
+  EXPECT_EQ(exit.oom->kills, 2);
+  EXPECT_EQ(exit.completeness, full.completeness);
+  ASSERT_EQ(exit.held_by.size(), 2u);
+  EXPECT_EQ(exit.held_by[1].pid, 6);
+  EXPECT_EQ(exit.held_by[1].name, "sleep");
+  EXPECT_EQ(exit.cut_reason, full.cut_reason);
+  EXPECT_EQ(exit.cut_bytes, 0);
+  EXPECT_EQ(exit.stdout_bytes, 10);
+  EXPECT_EQ(exit.stderr_bytes, 0);
+  EXPECT_EQ(exit.end_offset, 10);
+  EXPECT_EQ(exit.stdout_crc32c, 0xffffffffu);
+  EXPECT_EQ(exit.stderr_crc32c, 0u);
+  EXPECT_TRUE(exit.tree_running);
+  EXPECT_EQ(exit.usage.cpu, absl::Milliseconds(5));
+  EXPECT_EQ(exit.usage.wall, absl::ZeroDuration());
+  EXPECT_FALSE(exit.usage.throttled.has_value());
+  EXPECT_EQ(exit.usage.memory_peak_bytes, 4096);
+  EXPECT_EQ(exit.usage.pids_peak, 0);
+  EXPECT_FALSE(exit.usage.io_read_bytes.has_value());
+  EXPECT_EQ(exit.start_time, full.start_time);
+  EXPECT_EQ(exit.exit_time, full.exit_time);
+}
+
+TEST(CodecTest, AContainerComesBack) {
+  ContainerRecord record;
+  record.name = "web";
+  record.status.state = ContainerState::kExited;
+  record.status.run = 3;
+  record.status.pid = 77;
+  record.status.start_time = absl::FromUnixNanos(5);
+  record.status.exit = FullExit();
+  record.status.output_end_offset = 10;
+  record.status.effective = {"default/1", {"CAP_KILL"}, -1, "0:0", "/c/x"};
+  record.status.expire_time = absl::InfiniteFuture();
+  record.intent = Intent::kDelete;
+  record.kernel = {"boot", 12, "c/x"};
+  record.request_id = "r";
+  record.create_time = absl::FromUnixNanos(1);
+  record.create_revision = 4;
+  record.revision = 9;
+
+  ContainerRecord back;
+  ASSERT_THAT(DecodeContainer(EncodeContainer(record), &back), IsOk());
+  EXPECT_EQ(back.name, "web");
+  EXPECT_EQ(back.status.state, ContainerState::kExited);
+  EXPECT_EQ(back.status.run, 3);
+  EXPECT_EQ(back.status.pid, 77);
+  EXPECT_EQ(back.status.start_time, absl::FromUnixNanos(5));
+  ASSERT_TRUE(back.status.exit.has_value());
+  ExpectFullExit(*back.status.exit);
+  EXPECT_EQ(back.status.output_end_offset, 10);
+  EXPECT_EQ(back.status.effective.seccomp, "default/1");
+  EXPECT_THAT(back.status.effective.capabilities,
+              testing::ElementsAre("CAP_KILL"));
+  EXPECT_EQ(back.status.effective.pids_limit, -1);
+  EXPECT_EQ(back.status.effective.user, "0:0");
+  EXPECT_EQ(back.status.effective.cgroup_path, "/c/x");
+  EXPECT_EQ(back.status.delete_time, absl::InfinitePast());
+  EXPECT_EQ(back.status.expire_time, absl::InfiniteFuture());
+  EXPECT_EQ(back.intent, Intent::kDelete);
+  EXPECT_EQ(back.kernel.boot_id, "boot");
+  EXPECT_EQ(back.kernel.shim_pid, 12);
+  EXPECT_EQ(back.kernel.cgroup_path, "c/x");
+  EXPECT_EQ(back.request_id, "r");
+  EXPECT_EQ(back.create_time, absl::FromUnixNanos(1));
+  EXPECT_EQ(back.create_revision, 4);
+  EXPECT_EQ(back.revision, 9);
+}
+
+TEST(CodecTest, AnExecComesBack) {
+  ExecRecord record;
+  record.container_id = "c";
+  record.number = 4;
+  record.state = ExecState::kExited;
+  record.intent = Intent::kStart;
+  record.tree_running = true;
+  record.pid = 8;
+  record.exit = FullExit();
+  record.output_end_offset = 10;
+  record.request_id = "r";
+  record.create_time = absl::FromUnixNanos(1);
+  record.start_time = absl::FromUnixNanos(2);
+  record.expire_time = absl::FromUnixNanos(3);
+  record.create_revision = 5;
+  record.revision = 6;
+
+  ExecRecord back;
+  ASSERT_THAT(DecodeExec(EncodeExec(record), &back), IsOk());
+  EXPECT_EQ(back.container_id, "c");
+  EXPECT_EQ(back.number, 4);
+  EXPECT_EQ(back.state, ExecState::kExited);
+  EXPECT_EQ(back.intent, Intent::kStart);
+  EXPECT_TRUE(back.tree_running);
+  EXPECT_EQ(back.pid, 8);
+  ASSERT_TRUE(back.exit.has_value());
+  ExpectFullExit(*back.exit);
+  EXPECT_EQ(back.output_end_offset, 10);
+  EXPECT_EQ(back.request_id, "r");
+  EXPECT_EQ(back.create_time, absl::FromUnixNanos(1));
+  EXPECT_EQ(back.start_time, absl::FromUnixNanos(2));
+  EXPECT_EQ(back.expire_time, absl::FromUnixNanos(3));
+  EXPECT_EQ(back.create_revision, 5);
+  EXPECT_EQ(back.revision, 6);
+}
+
+TEST(CodecTest, ARecordedFailureKeepsItsCause) {
+  RequestRow row;
+  row.method = "CreateContainer";
+  row.fingerprint = std::string("\x00\xff\x7f", 3);
+  row.fingerprint_version = 2;
+  row.outcome = RequestRow::Outcome::kFailed;
+  base::ErrorDetail detail;
+  detail.reason = "START_FAILED";
+  detail.metadata = {{"stage", "MOUNT"}, {"errno", "EINVAL"}};
+  detail.violations = {{"spec.name", "is bad"}};
+  detail.retry_after = absl::Seconds(2);
+  row.failure =
+      base::WithDetail(absl::FailedPreconditionError("step 3"), detail);
+
+  RequestRow back;
+  ASSERT_THAT(DecodeRequest(EncodeRequest(row), &back), IsOk());
+  EXPECT_EQ(back.method, row.method);
+  EXPECT_EQ(back.fingerprint, row.fingerprint);
+  EXPECT_EQ(back.fingerprint_version, 2);
+  EXPECT_EQ(back.outcome, RequestRow::Outcome::kFailed);
+  EXPECT_EQ(back.failure.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(back.failure.message(), "step 3");
+  EXPECT_EQ(base::DetailOf(back.failure), detail);
+}
+
+TEST(CodecTest, EventAttributesComeBack) {
+  Event event;
+  EXPECT_EQ(EncodeEventExtra(event), "");
+  event.attributes = {{"b", "1"}, {"a", "2"}};
+  event.request_id = "r";
+  Event back;
+  ASSERT_THAT(DecodeEventExtra(EncodeEventExtra(event), &back), IsOk());
+  EXPECT_EQ(back.attributes, event.attributes);
+  EXPECT_EQ(back.request_id, "r");
+}
+
+TEST(CodecTest, BytesThatAreNotTextBecomeReadable) {
+  ExecRecord record;
+  record.exit.emplace();
+  record.exit->message = "bad \xff byte";
+  ExecRecord back;
+  ASSERT_THAT(DecodeExec(EncodeExec(record), &back), IsOk());
+  EXPECT_EQ(back.exit->message, "bad \xef\xbf\xbd byte");
+}
+
+TEST(CodecTest, WrongTypesAreIgnoredAndUnknownNumbersFallBack) {
+  ContainerRecord back;
+  ASSERT_THAT(DecodeContainer(R"({"name":5,"run":"x","pid":99999999999,
+      "state":77,"exit":[1],"effective":{"capabilities":[1,"CAP_KILL"]},
+      "start_time":18446744073709551615,"new":{}})",
+                              &back),
+              IsOk());
+  EXPECT_EQ(back.name, "");
+  EXPECT_EQ(back.status.run, 0);
+  EXPECT_EQ(back.status.pid, 0);
+  EXPECT_EQ(back.status.state, ContainerState::kExited);
+  EXPECT_EQ(back.status.start_time, absl::InfinitePast());
+  EXPECT_THAT(back.status.effective.capabilities,
+              testing::ElementsAre("CAP_KILL"));
+}
+
+TEST(CodecTest, WhatIsNoObjectIsAnError) {
+  ContainerRecord back;
+  for (const char* text : {"", "{", "[]", "null", "{\"a\":}"}) {
+    EXPECT_EQ(DecodeContainer(text, &back).code(), absl::StatusCode::kInternal)
+        << text;
+  }
+}
+
+}  // namespace
+}  // namespace caisson::store

@@ -1,0 +1,85 @@
+#include "server/store/event_ring.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace caisson::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+std::vector<EventPtr> Events(int64_t revision, int count) {
+  std::vector<EventPtr> events;
+  for (int i = 0; i < count; ++i) {
+    auto event = std::make_shared<Event>();
+    event->revision = revision;
+    events.push_back(event);
+  }
+  return events;
+}
+
+std::vector<int64_t> Revisions(const EventSlice& slice) {
+  std::vector<int64_t> revisions;
+  for (const EventPtr& event : slice.events) {
+    revisions.push_back(event->revision);
+  }
+  return revisions;
+}
+
+TEST(EventRingTest, ReadsAfterTheGivenRevision) {
+  EventRing ring(100, 1 << 20, 10);
+  ring.Append(11, Events(11, 1), 1);
+  ring.Append(12, {}, 0);
+  ring.Append(13, Events(13, 2), 1);
+  ring.Append(14, {}, 0);
+  EventSlice slice;
+  ASSERT_TRUE(ring.Read(10, 100, &slice));
+  EXPECT_THAT(Revisions(slice), ElementsAre(11, 13, 13));
+  EXPECT_EQ(slice.through_revision, 14);
+  ASSERT_TRUE(ring.Read(11, 100, &slice));
+  EXPECT_THAT(Revisions(slice), ElementsAre(13, 13));
+  ASSERT_TRUE(ring.Read(13, 100, &slice));
+  EXPECT_THAT(slice.events, IsEmpty());
+  EXPECT_EQ(slice.through_revision, 14);
+}
+
+TEST(EventRingTest, TransactionsAreNeverSplit) {
+  EventRing ring(100, 1 << 20, 0);
+  ring.Append(1, Events(1, 3), 1);
+  ring.Append(2, Events(2, 3), 1);
+  EventSlice slice;
+  ASSERT_TRUE(ring.Read(0, 1, &slice));
+  EXPECT_THAT(Revisions(slice), ElementsAre(1, 1, 1));
+  EXPECT_EQ(slice.through_revision, 1);
+  ASSERT_TRUE(ring.Read(0, 5, &slice));
+  EXPECT_EQ(slice.through_revision, 1);
+  ASSERT_TRUE(ring.Read(0, 6, &slice));
+  EXPECT_EQ(slice.through_revision, 2);
+}
+
+TEST(EventRingTest, WhatLeftIsNotPretendedToBeEmpty) {
+  EventRing ring(3, 1 << 20, 0);
+  for (int64_t revision = 1; revision <= 5; ++revision) {
+    ring.Append(revision, Events(revision, 1), 1);
+  }
+  EventSlice slice;
+  EXPECT_FALSE(ring.Read(1, 100, &slice));
+  ASSERT_TRUE(ring.Read(2, 100, &slice));
+  EXPECT_THAT(Revisions(slice), ElementsAre(3, 4, 5));
+}
+
+TEST(EventRingTest, IsBoundedByBytes) {
+  EventRing ring(100, 10, 0);
+  ring.Append(1, Events(1, 1), 6);
+  ring.Append(2, Events(2, 1), 6);
+  EventSlice slice;
+  EXPECT_FALSE(ring.Read(0, 100, &slice));
+  EXPECT_TRUE(ring.Read(1, 100, &slice));
+  ring.Append(3, Events(3, 1), 11);
+  EXPECT_FALSE(ring.Read(2, 100, &slice)) << "too big to keep";
+  EXPECT_TRUE(ring.Read(3, 100, &slice));
+}
+
+}  // namespace
+}  // namespace caisson::store
