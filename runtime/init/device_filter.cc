@@ -1,6 +1,7 @@
 // The device allow-list on cgroup v2: a BPF program, attached to the
 // directory, that the kernel asks at every open and mknod of a device.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -25,8 +26,11 @@ int AttachDeviceFilter(Context& context, const Op& op) noexcept {
   const ScopedFd program(
       static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load))));
   if (!program.ok()) return errno;
+  const ScopedFd directory(
+      ::open(context.Str(op.s2), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.ok()) return errno;
   bpf_attr attach = {};
-  attach.target_fd = static_cast<uint32_t>(context.Get(op.in));
+  attach.target_fd = static_cast<uint32_t>(directory.get());
   attach.attach_bpf_fd = static_cast<uint32_t>(program.get());
   attach.attach_type = BPF_CGROUP_DEVICE;
   attach.attach_flags = BPF_F_ALLOW_MULTI;

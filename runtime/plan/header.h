@@ -34,6 +34,7 @@ enum PlanFlag : uint32_t {
   kPlanNeedsMapped = 1u << 4,        // run PARENT ops, then send kMapped
   kPlanNeedsNetwork = 1u << 5,  // send kNetworkReady when the daemon says so
   kPlanSharedPidNamespace = 1u << 6,  // descendants may outlive the first one
+  kPlanCgroupKill = 1u << 7,          // cgroup::Group::has_kill
 };
 
 // What the shim does on its own. Times are nanoseconds, 0 means no limit
@@ -58,13 +59,9 @@ struct PlanPolicy {
   int64_t disconnect_grace_ns;  // a re-attach within it cancels the action
   int64_t log_max_file_bytes;
   int64_t spool_bytes;  // exec: how much of its output is kept
-  // Directories of this container's (or exec's) cgroups, absolute. Lists hold
-  // "<what>\0<directory>\0" pairs in the order in which cgroup/layout.h gives
-  // them: `what` is "unified" for the v2 tree or a v1 controller's name.
-  StrRef kill_directory;       // v2 directory with cgroup.kill, empty: none
-  StrRef process_directories;  // list: where cgroup.procs holds the processes
-  StrRef usage_directories;    // list: where the counters are read (leaves)
-  StrRef remove_directories;   // list of directories, deepest first
+  // The cgroups of this container (or exec) as a list of pairs what, directory:
+  // cgroup::Group of runtime/cgroup, whose calls kill, count and remove them.
+  StrRef cgroup_directories;
 };
 
 struct PlanHeader {

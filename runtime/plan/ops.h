@@ -119,7 +119,7 @@ enum class OpKind : uint16_t {
   kCloseFds,         // all from 3 up become close-on-exec
   kExecute,          // s1 argv list (a strings), s2 environment (b strings),
                      // s3 search path; kOpAddHome
-  kAttachDeviceFilter = 128,  // in cgroup v2 directory, s1 struct bpf_insn[]
+  kAttachDeviceFilter = 128,  // s1 struct bpf_insn[], s2 cgroup v2 directory
 };
 
 enum OpFlag : uint32_t {

@@ -62,10 +62,7 @@ bool ValidPolicy(const PlanHeader& header, const char* arena) noexcept {
          policy.log_driver <= LogDriver::kDiscard &&
          policy.output_action <= OutputAction::kDiscard &&
          policy.on_disconnect <= DisconnectAction::kStop &&
-         ValidString(header, arena, policy.kill_directory) &&
-         ValidString(header, arena, policy.process_directories) &&
-         ValidString(header, arena, policy.usage_directories) &&
-         ValidString(header, arena, policy.remove_directories);
+         ValidString(header, arena, policy.cgroup_directories);
 }
 
 bool ValidHeader(const PlanHeader& header, uint64_t size) noexcept {

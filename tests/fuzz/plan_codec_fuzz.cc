@@ -34,8 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 0) memcpy(aligned.data(), data, size);
   PlanView view;
   if (!caisson::plan::OpenPlan(aligned.data(), size, &view)) return 0;
-  size_t sum = Read(view, view.header->policy.remove_directories) +
-               Read(view, view.header->policy.kill_directory) +
+  size_t sum = Read(view, view.header->policy.cgroup_directories) +
                strlen(view.header->policy.container_id);
   for (uint32_t i = 0; i < view.header->op_count; ++i) {
     const caisson::plan::Op& op = view.ops[i];
