@@ -60,7 +60,7 @@ def run_stages(runner, options):
         suites.guest(runner)
     suites.sanitized_unit(runner, "asan", suites.ASAN_FOLDERS)
     if options.full:
-        suites.sanitized_unit(runner, "tsan", suites.TSAN_FOLDERS)
+        suites.thread_sanitized_unit(runner)
         suites.clang(runner)
         suites.sanitized_root(runner)
         suites.fuzz(runner, options.fuzz_seconds)

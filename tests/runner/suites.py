@@ -81,6 +81,13 @@ def sanitized_unit(runner, preset, folders):
               900, jobs=_jobs(), env=SANITIZER_ENV)
 
 
+def thread_sanitized_unit(runner):
+    stage = runner.run(
+        "absl tsan", ["tests/tsan-absl", "build/tools/tsan-absl"], 900)
+    if not stage.error:
+        sanitized_unit(runner, "tsan", TSAN_FOLDERS)
+
+
 def sanitized_root(runner):
     if build(runner, "asan", ["all"], limit=3600, name="build asan all"):
         # What a test leaks on purpose, by exec or _exit, is no finding.
