@@ -41,6 +41,13 @@ inline constexpr int64_t kLogIndexStride = 64 * 1024;
 
 enum class LogStream : uint8_t { kStdout = 0, kStderr = 1 };
 
+// How much output came before a place in the log.
+struct LogCounters {
+  int64_t offset = 0;  // of both streams
+  int64_t stdout_bytes = 0;
+  int64_t stderr_bytes = 0;
+};
+
 // The parts of a record.
 struct LogPrefix {
   int64_t time_ns = 0;  // since 1970-01-01T00:00:00Z

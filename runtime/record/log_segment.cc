@@ -24,8 +24,7 @@ constexpr size_t kEntriesAtOnce = 1024;
 constexpr size_t kMaxEntries = 1 << 20;
 
 // An empty owner: there is no such file.
-absl::StatusOr<base::UniqueFd> OpenIfThere(int directory_fd,
-                                           const char* name) {
+absl::StatusOr<base::UniqueFd> OpenIfThere(int directory_fd, const char* name) {
   absl::StatusOr<base::UniqueFd> fd = base::OpenAt(
       directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
   if (!fd.ok() && base::ErrnoOf(fd.status()) == ENOENT) {
@@ -68,14 +67,12 @@ absl::StatusOr<std::unique_ptr<LogSegment>> LogSegment::Open(
     int directory_fd, uint64_t sequence) {
   char name[kLogNameBytes];
   LogSegmentName(sequence, name);
-  CAISSON_ASSIGN_OR_RETURN(base::UniqueFd log,
-                           OpenIfThere(directory_fd, name));
+  CAISSON_ASSIGN_OR_RETURN(base::UniqueFd log, OpenIfThere(directory_fd, name));
+  if (!log.is_valid()) return std::unique_ptr<LogSegment>();
   LogIndexName(sequence, name);
   CAISSON_ASSIGN_OR_RETURN(base::UniqueFd index,
                            OpenIfThere(directory_fd, name));
-  if (!log.is_valid() || !index.is_valid()) {
-    return std::unique_ptr<LogSegment>();
-  }
+  if (!index.is_valid()) return std::unique_ptr<LogSegment>();
   LogIndexHeader header;
   CAISSON_ASSIGN_OR_RETURN(
       const size_t size,
@@ -152,12 +149,12 @@ absl::StatusOr<size_t> LogSegment::Read(int64_t position, char* buffer,
   return base::PreadAll(log_.get(), buffer, size, position);
 }
 
-absl::StatusOr<int64_t> LogSegment::FileSize() const {
+absl::StatusOr<bool> LogSegment::IsDeleted() const {
   struct stat info;
   if (::fstat(log_.get(), &info) != 0) {
     return base::SyscallError("fstat", "log segment");
   }
-  return static_cast<int64_t>(info.st_size);
+  return info.st_nlink == 0;
 }
 
 }  // namespace caisson::record

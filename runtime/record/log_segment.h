@@ -20,13 +20,6 @@
 
 namespace caisson::record {
 
-// How much output came before a place in the log.
-struct LogCounters {
-  int64_t offset = 0;  // of both streams
-  int64_t stdout_bytes = 0;
-  int64_t stderr_bytes = 0;
-};
-
 // The sequences of all segments in the directory, ascending.
 absl::StatusOr<std::vector<uint64_t>> ListLogSegments(int directory_fd);
 
@@ -60,7 +53,8 @@ class LogSegment {
   // pread(2), repeated: up to `size` bytes from `position`.
   absl::StatusOr<size_t> Read(int64_t position, char* buffer,
                               size_t size) const;
-  absl::StatusOr<int64_t> FileSize() const;
+  // Whether rotation has removed the file.
+  absl::StatusOr<bool> IsDeleted() const;
 
  private:
   LogSegment(base::UniqueFd log, base::UniqueFd index, LogIndexHeader header);

@@ -19,12 +19,6 @@
 
 namespace caisson::record {
 
-struct LogCounters {
-  int64_t offset = 0;
-  int64_t stdout_bytes = 0;
-  int64_t stderr_bytes = 0;
-};
-
 class LogWriter {
  public:
   struct Options {
