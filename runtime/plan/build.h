@@ -8,7 +8,6 @@
 
 #include <stdint.h>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,6 +67,14 @@ bool IsShared(const spec::Namespace& ns);  // another container's, or a path
 std::optional<uint32_t> HostId(const std::vector<spec::IdMap>& maps,
                                int64_t container_id);
 
+// Group "tty" of every common image: that of terminals. The host's id for it;
+// nullopt: not mapped.
+std::optional<uint32_t> TerminalGroup(const spec::UserNamespace& user);
+
+// kOpenPty for a process that wants a terminal.
+void AddPty(const spec::Process& process, const spec::UserNamespace& user,
+            Draft& draft);
+
 // build_cgroup.cc
 absl::Status AddCgroup(Launch& launch);
 absl::Status AddExecCgroup(const spec::ContainerSpec& container,
@@ -91,7 +98,6 @@ absl::Status AddMountTargets(Launch& launch);
 struct ProcessInput {
   const spec::Process& process;
   const spec::Seccomp& seccomp;
-  std::map<std::string, std::string> environment;
   bool create_directory = false;
 };
 absl::Status AddProcess(const ProcessInput& input, Draft& draft);

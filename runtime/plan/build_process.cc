@@ -213,13 +213,15 @@ absl::Status AddExecute(const ProcessInput& input, Draft& draft) {
   Op op = MakeOp(OpKind::kExecute, Executor::kExec);
   op.s1 = draft.steps.List(argv);
   op.a = argv.size();
-  op.s2 = draft.steps.List(EnvironmentList(input.environment));
-  op.b = input.environment.size();
-  const auto path = input.environment.find("PATH");
-  op.s3 = draft.steps.Str(path != input.environment.end()
-                              ? std::string_view(path->second)
-                              : spec::kDefaultPath);
-  if (!input.environment.contains("HOME")) op.flags |= kOpAddHome;
+  const std::map<std::string, std::string> environment =
+      spec::Environment(input.process);
+  op.s2 = draft.steps.List(EnvironmentList(environment));
+  op.b = environment.size();
+  const auto path = environment.find("PATH");
+  op.s3 =
+      draft.steps.Str(path != environment.end() ? std::string_view(path->second)
+                                                : spec::kDefaultPath);
+  if (!environment.contains("HOME")) op.flags |= kOpAddHome;
   draft.Add(op,
             "searched in the container's PATH, as its user; HOME comes "
             "from its passwd file unless it is set");
@@ -227,6 +229,27 @@ absl::Status AddExecute(const ProcessInput& input, Draft& draft) {
 }
 
 }  // namespace
+
+std::optional<uint32_t> TerminalGroup(const spec::UserNamespace& user) {
+  constexpr int64_t kTtyGroup = 5;
+  if (!user.explicit_maps.has_value()) return kTtyGroup;
+  return HostId(user.explicit_maps->gids, kTtyGroup);
+}
+
+void AddPty(const spec::Process& process, const spec::UserNamespace& user,
+            Draft& draft) {
+  if (!process.tty) return;
+  Op op = MakeOp(OpKind::kOpenPty, Executor::kPrepare);
+  op.in = kSlotDevpts;
+  if (user.explicit_maps.has_value()) {
+    op.c = HostId(user.explicit_maps->uids, 0).value_or(0);
+    op.d = TerminalGroup(user).value_or(
+        HostId(user.explicit_maps->gids, 0).value_or(0));
+  }
+  draft.Add(op,
+            "in the container's own devpts; the shim holds the master, and "
+            "the size is set before the program runs");
+}
 
 absl::Status AddOomScore(const spec::Process& process, bool from_parent,
                          Draft& draft) {

@@ -25,9 +25,6 @@ namespace {
 constexpr uint64_t kNoExecAttributes =
     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr uint64_t kDevAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-// Group "tty" in every common image.
-constexpr int64_t kTtyGroup = 5;
-
 bool HasMountAt(const Launch& launch, std::string_view target) {
   for (const spec::Mount& mount : launch.spec.mounts) {
     if (mount.target == target) return true;
@@ -196,10 +193,7 @@ void AddDevContents(Launch& launch) {
 
 void AddDevpts(Launch& launch) {
   MountOptions options = {{"ptmxmode", "0666"}, {"mode", "0620"}};
-  std::optional<uint32_t> gid = static_cast<uint32_t>(kTtyGroup);
-  if (launch.has_user_namespace()) {
-    gid = HostId(launch.spec.user_namespace.explicit_maps->gids, kTtyGroup);
-  }
+  const std::optional<uint32_t> gid = TerminalGroup(launch.spec.user_namespace);
   if (gid.has_value()) options.emplace_back("gid", base::StrCat(*gid));
   AddNewMount(launch, Executor::kPrepare, "devpts", options, kDevAttributes,
               kSlotDevpts,
@@ -250,13 +244,7 @@ void AddTerminal(Launch& launch) {
   node.s1 = launch.draft.steps.Str("console");
   node.a = S_IFREG | 0620;
   launch.draft.Add(node, "mount point for the terminal");
-  Op pty = MakeOp(OpKind::kOpenPty, Executor::kPrepare);
-  pty.in = kSlotDevpts;
-  pty.c = launch.root_uid;
-  pty.d = launch.root_gid;
-  launch.draft.Add(pty,
-                   "the shim holds the master; size is set before the "
-                   "program runs");
+  AddPty(launch.spec.process, launch.spec.user_namespace, launch.draft);
   Op console = MakeOp(OpKind::kBindConsole, Executor::kChild);
   console.in = kSlotPtySlave;
   console.s1 = launch.draft.steps.Str("dev/console");

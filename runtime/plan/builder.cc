@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,7 +19,6 @@
 #include "runtime/plan/codec.h"
 #include "runtime/plan/header.h"
 #include "runtime/plan/ops.h"
-#include "runtime/spec/defaults.h"
 
 namespace caisson::plan {
 namespace {
@@ -57,23 +55,6 @@ absl::StatusOr<Plan> Finish(Draft& draft) {
   plan.summary = std::move(draft.summary);
   plan.cgroup_path = std::move(draft.cgroup_path);
   return plan;
-}
-
-// What programs expect when nobody says otherwise; HOME is found later.
-std::map<std::string, std::string> BaseEnvironment(
-    const spec::ContainerSpec& container, bool tty) {
-  std::map<std::string, std::string> environment;
-  environment["PATH"] = spec::kDefaultPath;
-  if (IsPrivate(container.namespaces.uts) && !container.hostname.empty()) {
-    environment["HOSTNAME"] = container.hostname;
-  }
-  if (tty) environment["TERM"] = "xterm";
-  return environment;
-}
-
-void Overlay(const std::map<std::string, std::string>& over,
-             std::map<std::string, std::string>* environment) {
-  for (const auto& [name, value] : over) (*environment)[name] = value;
 }
 
 void Summarize(const Launch& launch) {
@@ -113,11 +94,10 @@ absl::Status AddAll(Launch& launch) {
   AddPivot(launch);
   AddNames(launch);
   const spec::Process& process = launch.spec.process;
-  ProcessInput input{process, launch.spec.security.seccomp,
-                     BaseEnvironment(launch.spec, process.tty),
-                     launch.create_targets && !launch.spec.rootfs.read_only};
-  Overlay(spec::Environment(process), &input.environment);
-  CAISSON_RETURN_IF_ERROR(AddProcess(input, draft));
+  CAISSON_RETURN_IF_ERROR(
+      AddProcess({process, launch.spec.security.seccomp,
+                  launch.create_targets && !launch.spec.rootfs.read_only},
+                 draft));
   FillPolicy(launch);
   Summarize(launch);
   return absl::OkStatus();
@@ -173,17 +153,6 @@ void FillExecUserNamespace(const spec::ContainerSpec& container,
   header->inner_root_gid = HostId(maps.gids, 0).value_or(0);
 }
 
-void AddExecTerminal(const spec::Process& process, Draft& draft) {
-  if (!process.tty) return;
-  Op pty = MakeOp(OpKind::kOpenPty, Executor::kPrepare);
-  pty.in = kSlotDevpts;
-  pty.c = draft.header.inner_root_uid;
-  pty.d = draft.header.inner_root_gid;
-  draft.Add(pty,
-            "in the container's own devpts, through the mount that the "
-            "shim kept");
-}
-
 }  // namespace
 
 absl::Status BadField(std::string_view field, std::string_view description) {
@@ -222,13 +191,10 @@ absl::StatusOr<Plan> BuildExecPlan(const spec::ExecSpec& effective,
   CAISSON_RETURN_IF_ERROR(AddExecCgroup(container, context, draft));
   CAISSON_RETURN_IF_ERROR(AddOomScore(process, false, draft));
   FillExecUserNamespace(container, &draft.header);
-  AddExecTerminal(process, draft);
+  AddPty(process, container.user_namespace, draft);
   AddJoinContainer(container, draft);
-  ProcessInput input{process, container.security.seccomp,
-                     BaseEnvironment(container, process.tty), false};
-  Overlay(spec::Environment(container.process), &input.environment);
-  Overlay(spec::Environment(process), &input.environment);
-  CAISSON_RETURN_IF_ERROR(AddProcess(input, draft));
+  CAISSON_RETURN_IF_ERROR(
+      AddProcess({process, container.security.seccomp, false}, draft));
   FillExecPolicy(effective, context, container, draft);
   return Finish(draft);
 }
