@@ -11,7 +11,7 @@ import lint_tree
 # name -> (pattern, files, what to do instead)
 ALL = r""
 RULES = {
-    "shell": (r"(?<![\w.>])(::|std::)?(system|popen)\s*\(", ALL,
+    "shell": (r"(?<![\w.>])(::|std::)?(system|popen)\s*\((?!\s*\))", ALL,
               "run programs with posix_spawn and an argument list"),
     "unsafe-string": (
         r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atoll)\s*\(",
@@ -70,7 +70,7 @@ def check_cloexec(code):
         statement = code[match.start():code.find(";", match.start())]
         # flags may come in a variable, which its own line then sets.
         if CLOEXEC[call] not in statement and not re.search(
-                r"\b\w*flags\w*\b", statement):
+                r"\b\w*flags\w*\b", statement, re.I):
             line = code.count("\n", 0, match.start()) + 1
             yield line, "cloexec", f"::{call} without {CLOEXEC[call]}"
 
