@@ -59,8 +59,13 @@ COMMENT_OR_STRING = re.compile(
 
 def code_of(text):
     """The text with comments and string literals blanked, lines kept."""
-    return COMMENT_OR_STRING.sub(
-        lambda m: re.sub(r"[^\n]", " ", m.group(0)), text)
+    def blank(match):
+        found = match.group(0)
+        spaces = re.sub(r"[^\n]", " ", found)
+        # A call with a literal argument is still a call with an argument.
+        return spaces if found.startswith("/") else f'"{spaces[1:-1]}"'
+
+    return COMMENT_OR_STRING.sub(blank, text)
 
 
 def check_cloexec(code):
