@@ -17,7 +17,8 @@ void PrintFact(std::string_view name, std::string_view value) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '\\' || byte < 0x20 || byte >= 0x7f) {
       char escaped[5];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      // Octal: exactly three digits, whatever follows.
+      std::snprintf(escaped, sizeof escaped, "\\%03o", byte);
       line += escaped;
     } else {
       line += c;
