@@ -9,8 +9,10 @@ namespace caisson::translate {
 void TextSplitter::Add(int64_t offset, int64_t stream_offset,
                        std::string_view bytes, std::vector<TextPiece>* out) {
   if (bytes.empty()) return;
-  const size_t untold = held_.size() - held_told_;
-  if (untold == 0) {
+  if (offset != offset_ + static_cast<int64_t>(held_.size() - held_told_)) {
+    Interrupt(out);
+  }
+  if (held_.size() == held_told_) {
     offset_ = offset;
     stream_offset_ = stream_offset;
   }

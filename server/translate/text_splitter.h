@@ -30,7 +30,8 @@ struct TextPiece {
 class TextSplitter {
  public:
   // Takes the next chunk and appends the text that is complete to `out`
-  // (at most one piece). Bytes must be contiguous in this output.
+  // (at most one piece, after that of an Interrupt if `offset` does not follow
+  // on). Bytes must be contiguous in this output alone.
   void Add(int64_t offset, int64_t stream_offset, std::string_view bytes,
            std::vector<TextPiece>* out);
 

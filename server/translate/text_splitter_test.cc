@@ -97,6 +97,19 @@ TEST(TextSplitterTest, AnInterruptKeepsOrderAndCharacter) {
   EXPECT_EQ(pieces[3].size, 2);
 }
 
+TEST(TextSplitterTest, AJumpOfTheOffsetIsAnInterrupt) {
+  TextSplitter splitter;
+  std::vector<TextPiece> pieces;
+  splitter.Add(0, 0, "\xE2\x82", &pieces);
+  splitter.Add(12, 2, "\xAC!", &pieces);
+  ASSERT_EQ(pieces.size(), 2u);
+  EXPECT_EQ(pieces[0].size, 2);
+  EXPECT_EQ(pieces[0].text, "");
+  EXPECT_EQ(pieces[1].offset, 12);
+  EXPECT_EQ(pieces[1].size, 2);
+  EXPECT_EQ(pieces[1].text, "\xE2\x82\xAC!");
+}
+
 // Any bytes, cut and interrupted anywhere: same text as in one go, and the
 // positions are in order and complete.
 TEST(TextSplitterTest, RandomCutsAndInterruptsLoseNothing) {
