@@ -72,10 +72,10 @@ function(caisson_use_pch target)
   if(NOT TARGET caisson_pch)
     file(WRITE ${PROJECT_BINARY_DIR}/caisson_pch.cc "")
     add_library(caisson_pch OBJECT ${PROJECT_BINARY_DIR}/caisson_pch.cc)
-    # Abseil's targets define a macro: without it no user could take the PCH.
+    # gRPC as its users link it: pkg-config would define one macro more, and
+    # the compiler takes a PCH only where all its macros are defined.
     target_link_libraries(caisson_pch PRIVATE
-      caisson_options caisson_sanitize PkgConfig::GRPCPP protobuf::libprotobuf
-      absl::strings)
+      caisson_options caisson_sanitize gRPC::grpc++ protobuf::libprotobuf)
     target_precompile_headers(caisson_pch PRIVATE
       <grpcpp/grpcpp.h> <google/protobuf/message.h> <string> <memory>)
   endif()
