@@ -36,6 +36,8 @@ struct Base {
   // v1 cpuset of the base, which every new child needs a copy of.
   std::string cpuset_cpus;
   std::string cpuset_mems;
+  // v1: memory.memsw.* exist (boot parameter swapaccount).
+  bool has_v1_swap = false;
 
   Group Container(std::string_view id) const;
   Group Exec(std::string_view id, uint32_t number) const;

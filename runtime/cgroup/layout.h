@@ -49,8 +49,8 @@ struct DeviceRule {
   bool operator==(const DeviceRule&) const = default;
 };
 
-// null, zero, full, random, urandom, tty, console, ptmx, pts/*: to use, and
-// without 'm' nobody makes new nodes of them; their nodes are made outside.
+// null, zero, full, random, urandom, tty, console, ptmx, pts/*. All access:
+// making another node of them gives nothing new, and needs CAP_MKNOD.
 std::vector<DeviceRule> DefaultDeviceRules();
 
 struct ContainerLimits {
