@@ -26,8 +26,9 @@ namespace {
 constexpr size_t kMaxFile = 1u << 20;
 static_assert(sizeof(gid_t) == sizeof(uint32_t));
 
-// A file's bytes in a mapping of our own: a map of the file itself would turn
-// a concurrent truncation into SIGBUS.
+// A file's bytes in memory of our own: a map of the file itself would turn a
+// concurrent truncation into SIGBUS. The usual small file needs no system call
+// for that.
 class FileText {
  public:
   FileText() noexcept = default;
@@ -43,9 +44,13 @@ class FileText {
   Text text() const noexcept { return text_; }
 
  private:
-  int ReadAll(int fd) noexcept;
+  int ReadSmall(int fd) noexcept;
+  int ReadLarge(int fd) noexcept;
+  // Reads until the end or until `capacity` is full.
+  int Fill(int fd, char* bytes, size_t capacity, size_t* used) noexcept;
 
   void* memory_ = MAP_FAILED;
+  char small_[4096];
   Text text_;
 };
 
@@ -58,26 +63,37 @@ int FileText::Load(const char* path) noexcept {
   if (::fstat(fd.get(), &info) != 0) return errno;
   if (!S_ISREG(info.st_mode)) return EINVAL;
   if (info.st_size > static_cast<off_t>(kMaxFile)) return EFBIG;
-  return ReadAll(fd.get());
+  const int err = ReadSmall(fd.get());
+  return err == EFBIG ? ReadLarge(fd.get()) : err;
 }
 
-int FileText::ReadAll(int fd) noexcept {
+int FileText::Fill(int fd, char* bytes, size_t capacity,
+                   size_t* used) noexcept {
+  while (*used < capacity) {
+    const ssize_t n = ::read(fd, bytes + *used, capacity - *used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return errno;
+    if (n == 0) break;
+    *used += static_cast<size_t>(n);
+  }
+  text_ = Text{bytes, *used};
+  // A file that fills everything may go on: its end was not seen.
+  return *used == capacity ? EFBIG : 0;
+}
+
+int FileText::ReadSmall(int fd) noexcept {
+  size_t used = 0;
+  return Fill(fd, small_, sizeof(small_), &used);
+}
+
+int FileText::ReadLarge(int fd) noexcept {
   memory_ = ::mmap(nullptr, kMaxFile + 1, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory_ == MAP_FAILED) return errno;
   char* const bytes = static_cast<char*>(memory_);
-  size_t used = 0;
-  // It may grow while we read: one byte past the limit is enough to know.
-  while (used <= kMaxFile) {
-    const ssize_t n = ::read(fd, bytes + used, kMaxFile + 1 - used);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno;
-    if (n == 0) break;
-    used += static_cast<size_t>(n);
-  }
-  if (used > kMaxFile) return EFBIG;
-  text_ = Text{bytes, used};
-  return 0;
+  size_t used = sizeof(small_);
+  memcpy(bytes, small_, used);
+  return Fill(fd, bytes, kMaxFile + 1, &used);
 }
 
 Text TextOf(const char* c_string) noexcept {

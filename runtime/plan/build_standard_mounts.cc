@@ -6,8 +6,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,15 @@ bool HasMountAt(const Launch& launch, std::string_view target) {
   }
   return false;
 }
+
+// Where the host mounts other file systems on its own sysfs. In a new instance
+// they are directories that the kernel keeps empty.
+constexpr std::string_view kSysMountPoints[] = {
+    "/sys/fs/selinux",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+};
 
 // Limits are enforced by the unified hierarchy.
 bool OnlyUnified(const Launch& launch) {
@@ -124,13 +134,16 @@ absl::Status AddSysctls(Launch& launch) {
   return absl::OkStatus();
 }
 
+bool HasForeignSys(const Launch& launch) {
+  return launch.has_user_namespace() &&
+         (launch.draft.header.clone_flags & CLONE_NEWNET) == 0;
+}
+
 void AddSys(Launch& launch) {
   uint64_t attributes = kNoExecAttributes;
   if (!launch.spec.security.privileged) attributes |= MOUNT_ATTR_RDONLY;
   const uint16_t slot = launch.draft.steps.NewSlot();
-  const bool foreign = launch.has_user_namespace() &&
-                       (launch.draft.header.clone_flags & CLONE_NEWNET) == 0;
-  if (foreign) {
+  if (HasForeignSys(launch)) {
     AddHostTree(launch, "/sys", attributes, slot,
                 "the network namespace is the host's");
   } else {
@@ -253,6 +266,12 @@ void AddTerminal(Launch& launch) {
                    "container");
 }
 
+bool IsEmptyAnyway(const Launch& launch, std::string_view path) {
+  if (HasForeignSys(launch)) return false;
+  return std::find(std::begin(kSysMountPoints), std::end(kSysMountPoints),
+                   path) != std::end(kSysMountPoints);
+}
+
 }  // namespace
 
 absl::Status AddStandardMounts(Launch& launch) {
@@ -279,6 +298,11 @@ void AddMasks(Launch& launch) {
         kNoExecAttributes | MOUNT_ATTR_RDONLY, launch.draft.steps.NewSlot(),
         "one empty read-only file system covers every masked directory");
     for (const std::string& path : *security.masked_paths) {
+      if (IsEmptyAnyway(launch, path)) {
+        launch.draft.summary.push_back(base::StrCat(
+            path, ": not masked, it is empty in the container's own sysfs"));
+        continue;
+      }
       Op op = MakeOp(OpKind::kMaskPath, Executor::kChild);
       op.s1 = launch.draft.steps.Str(path);
       op.in = kSlotDev;

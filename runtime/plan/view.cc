@@ -35,7 +35,14 @@ bool ValidSlot(const PlanHeader& header, uint64_t slot) noexcept {
 bool ValidDetails(const PlanHeader& header, const Op& op) noexcept {
   switch (op.kind) {
     case OpKind::kNewOverlay:
-      return ValidSlot(header, op.b) && ValidSlot(header, op.c);
+      return ValidSlot(header, op.b) && ValidSlot(header, op.c) &&
+             op.out != kNoSlot;
+    case OpKind::kOpenPath:
+    case OpKind::kOpenPidfd:
+    case OpKind::kOpenUserNamespace:
+    case OpKind::kNewMount:
+    case OpKind::kCloneTree:
+      return op.out != kNoSlot;
     case OpKind::kSeccompFilter:
     case OpKind::kAttachDeviceFilter:
       return op.s1.size % 8 == 0 && op.s1.offset % 8 == 0;
