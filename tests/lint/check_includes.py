@@ -64,7 +64,7 @@ THIRD_PARTY = {
     r"google/protobuf/|google/rpc/|.*\.pb\.h$": [
         "server/service", "server/translate", "server", "clients", "tests"],
     r"sqlite3\.h": ["server/store", "tests"],
-    r"seccomp\.h": ["runtime/plan", "tests"],
+    r"seccomp\.h": ["runtime/linux", "tests"],
     r"CLI/": ["clients", "tests"],
     r"(libmnl|libnftnl|netlink)/": ["netsetup", "tests"],
 }
