@@ -38,10 +38,10 @@ int FindSegments(int directory_fd, LogTail* tail) noexcept {
 }
 
 // The last good entry of the index, as a tail and a position of the segment.
-int ReadIndex(int directory_fd, LogTail* tail, int64_t* position,
-              bool* ended) noexcept {
+int ReadIndex(int directory_fd, uint64_t sequence, LogTail* tail,
+              int64_t* position, bool* ended) noexcept {
   char name[kLogNameBytes];
-  LogIndexName(tail->last_sequence, name);
+  LogIndexName(sequence, name);
   const base::UniqueFd fd(
       ::openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.is_valid()) return errno;
@@ -70,9 +70,10 @@ int ReadIndex(int directory_fd, LogTail* tail, int64_t* position,
 }
 
 // Counts the whole records from `position` on.
-int CountRecords(int directory_fd, int64_t position, LogTail* tail) noexcept {
+int CountRecords(int directory_fd, uint64_t sequence, int64_t position,
+                 LogTail* tail) noexcept {
   char name[kLogNameBytes];
-  LogSegmentName(tail->last_sequence, name);
+  LogSegmentName(sequence, name);
   const base::UniqueFd fd(
       ::openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!fd.is_valid()) return errno;
@@ -106,11 +107,22 @@ int FindLogTail(int directory_fd, LogTail* tail) noexcept {
   *tail = LogTail();
   int error = FindSegments(directory_fd, tail);
   if (error != 0 || !tail->any) return error;
+  // The newest segment whose index can be read, and all records from there.
+  // With none, a start must still be possible: what the log says is lost.
+  uint64_t sequence = tail->last_sequence;
   int64_t position = 0;
   bool ended = false;
-  error = ReadIndex(directory_fd, tail, &position, &ended);
-  if (error != 0 || ended) return error;
-  return CountRecords(directory_fd, position, tail);
+  while ((error = ReadIndex(directory_fd, sequence, tail, &position, &ended)) !=
+         0) {
+    if (error != ENOENT && error != EBADMSG) return error;
+    if (sequence == tail->first_sequence) return 0;
+    --sequence;
+  }
+  if (!ended) error = CountRecords(directory_fd, sequence, position, tail);
+  while (error == 0 && sequence < tail->last_sequence) {
+    error = CountRecords(directory_fd, ++sequence, 0, tail);
+  }
+  return error == ENOENT ? 0 : error;
 }
 
 }  // namespace caisson::record

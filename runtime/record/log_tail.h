@@ -18,8 +18,8 @@ struct LogTail {
 };
 
 // Reads the directory, then the index of the newest segment, then what records
-// follow its last entry (a writer that was killed leaves no end mark). 0 or
-// errno.
+// follow its last entry (a writer that was killed leaves no end mark). A
+// damaged index is made up for by that of an older segment. 0 or errno.
 int FindLogTail(int directory_fd, LogTail* tail) noexcept;
 
 }  // namespace caisson::record

@@ -57,6 +57,7 @@ int LogWriter::Open(const Options& options) noexcept {
   counters_ = {.offset = tail.offset,
                .stdout_bytes = tail.stdout_bytes,
                .stderr_bytes = tail.stderr_bytes};
+  if (options.previous.offset > counters_.offset) counters_ = options.previous;
   written_counters_ = counters_;
   first_sequence_ = tail.first_sequence;
   next_sequence_ = tail.any ? tail.last_sequence + 1 : 0;
@@ -148,10 +149,16 @@ void LogWriter::AddIndexEntry(LogIndexKind kind) noexcept {
                          .stdout_bytes = written_counters_.stdout_bytes,
                          .stderr_bytes = written_counters_.stderr_bytes};
   SealLogIndexEntry(&entry);
-  // An entry that does not get to the disk makes a seek slower, no more.
-  int ignored = 0;
-  WriteSome(index_.get(), reinterpret_cast<const char*>(&entry), sizeof(entry),
-            &ignored);
+  int error = 0;
+  const size_t done =
+      WriteSome(index_.get(), reinterpret_cast<const char*>(&entry),
+                sizeof(entry), &error);
+  // An entry that does not get to the disk makes a seek slower, no more; half
+  // of one would make all that follow unreadable.
+  if (error != 0 && done > 0) {
+    const off_t size = ::lseek(index_.get(), 0, SEEK_END);
+    if (::ftruncate(index_.get(), size - static_cast<off_t>(done)) != 0) return;
+  }
   next_entry_at_ = position_ + kLogIndexStride;
 }
 
@@ -173,6 +180,37 @@ int LogWriter::Flush() noexcept {
   if (position_ >= next_entry_at_) AddIndexEntry(LogIndexKind::kPosition);
   RotateIfFull();
   return 0;
+}
+
+// Of what is in the file already: bytes of the buffer, and what they count.
+size_t LogWriter::CountWholeRecords(LogCounters* counters) const noexcept {
+  size_t at = 0;
+  while (at + kLogPrefixBytes < written_) {
+    LogPrefix prefix;
+    const char* text = buffer_ + at + kLogPrefixBytes;
+    const void* end = memchr(text, '\n', written_ - at - kLogPrefixBytes);
+    if (end == nullptr || !ParseLogPrefix(buffer_ + at, &prefix)) break;
+    const int64_t text_bytes = static_cast<const char*>(end) - text;
+    Count(counters, prefix.stream, text_bytes + (prefix.partial ? 0 : 1));
+    at += kLogPrefixBytes + static_cast<size_t>(text_bytes) + 1;
+  }
+  return at;
+}
+
+int64_t LogWriter::DropUnwritten() noexcept {
+  if (!has_unwritten()) return 0;
+  LogCounters on_disk = written_counters_;
+  const auto torn =
+      static_cast<int64_t>(written_ - CountWholeRecords(&on_disk));
+  // Shrinking needs no space. Should it fail all the same, the position in the
+  // index entry below still says where good records end.
+  position_ -= torn;
+  if (torn > 0 && ::ftruncate(segment_.get(), position_) != 0) errno = 0;
+  used_ = 0;
+  written_ = 0;
+  written_counters_ = counters_;
+  if (segment_.is_valid()) AddIndexEntry(LogIndexKind::kGap);
+  return counters_.offset - on_disk.offset;
 }
 
 // The oldest segment may go when the named reader has all of it: the next one

@@ -26,6 +26,9 @@ class LogWriter {
     uint64_t run = 1;
     int64_t max_file_bytes = 16 << 20;
     uint32_t max_files = 4;  // >= 1
+    // Where an earlier run ended as far as others know; counts when the log
+    // itself says less (its last bytes were lost).
+    LogCounters previous = {};
   };
 
   LogWriter() = default;
@@ -51,7 +54,12 @@ class LogWriter {
   // EIO).
   int Flush() noexcept;
 
-  // Marks the end in the index and closes. Call after a Flush that returned 0.
+  // Gives up what a failed Flush left; a gap takes its place. Returns how many
+  // bytes of output that are.
+  int64_t DropUnwritten() noexcept;
+
+  // Marks the end in the index and closes. Call after a Flush that returned 0,
+  // or after DropUnwritten.
   void Close() noexcept;
 
   // Segments that end after this offset are not deleted; -1: no such reader.
@@ -67,6 +75,7 @@ class LogWriter {
   void RotateIfFull() noexcept;
   bool MayDelete(uint64_t sequence) const noexcept;
   bool MapBuffer() noexcept;
+  size_t CountWholeRecords(LogCounters* counters) const noexcept;
 
   Options options_;
   base::UniqueFd segment_;

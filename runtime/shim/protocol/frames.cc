@@ -121,8 +121,10 @@ int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes, int* fds,
   ssize_t size = 0;
   do {
     size = ::recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
-  if (size < 0) return errno == ECONNRESET ? 0 : -errno;
+    // ECONNRESET: the peer left with frames of ours unread. It is reported
+    // before what the peer sent last, which must not be lost.
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (size < 0) return -errno;
   for (cmsghdr* part_header = CMSG_FIRSTHDR(&message); part_header != nullptr;
        part_header = CMSG_NXTHDR(&message, part_header)) {
     if (part_header->cmsg_level != SOL_SOCKET ||

@@ -45,6 +45,9 @@ inline constexpr uint32_t kFrameMagic = 0x53494143;  // "CAIS"
 inline constexpr uint16_t kProtocolVersion = 1;
 inline constexpr size_t kMaxFrameBytes = 128 * 1024;
 inline constexpr size_t kMaxStdinBytes = 64 * 1024;  // in one kStdin
+// How much stdin the daemon may send beyond the last offset that the shim
+// acknowledged; what is beyond is refused (kStdinProgress repeats the offset).
+inline constexpr size_t kStdinWindowBytes = 256 * 1024;
 inline constexpr int kMaxFrameFds = 8;
 // How far an exec or a container may get ahead of its named reader.
 inline constexpr int64_t kReaderWindowBytes = 1024 * 1024;
