@@ -1,0 +1,19 @@
+// A plan as a page that people and programs can read.
+//
+// Process: caissond. Thread: any; pure.
+#ifndef CAISSON_SERVER_CORE_LAUNCH_EXPLAIN_H_
+#define CAISSON_SERVER_CORE_LAUNCH_EXPLAIN_H_
+
+#include "runtime/plan/builder.h"
+#include "runtime/spec/spec.h"
+#include "server/core/types.h"
+
+namespace caisson::core {
+
+// `effective` is the spec that the plan was built from.
+Explanation Explain(const plan::Plan& plan,
+                    const spec::ContainerSpec& effective);
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_LAUNCH_EXPLAIN_H_
