@@ -38,7 +38,27 @@ struct EventBatch {
   std::vector<store::EventPtr> events;  // never empty
 };
 
-class EventLog;
+class EventCursor;
+
+class EventLog {
+ public:
+  // `store` outlives the log; the log becomes the store's listener.
+  explicit EventLog(store::Store* store);
+  // Ends all pending Next calls with CANCELLED and joins the thread. Calls of
+  // cursors that are left do nothing any more.
+  ~EventLog();
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+
+  // OUT_OF_RANGE STORE_CHANGED (another store_id), REVISION_COMPACTED (too
+  // old, or newer than this store has ever issued). Never waits.
+  absl::StatusOr<std::unique_ptr<EventCursor>> Watch(WatchOptions options);
+
+ private:
+  friend class EventCursor;
+  class Impl;
+  const std::shared_ptr<Impl> impl_;
+};
 
 class EventCursor {
  public:
@@ -64,30 +84,11 @@ class EventCursor {
  private:
   friend class EventLog;
   struct State;
-  EventCursor(EventLog* log, std::shared_ptr<State> state);
+  EventCursor(std::shared_ptr<EventLog::Impl> log,
+              std::shared_ptr<State> state);
 
-  EventLog* const log_;
+  const std::shared_ptr<EventLog::Impl> log_;
   const std::shared_ptr<State> state_;
-};
-
-class EventLog {
- public:
-  // `store` outlives the log; the log becomes the store's listener.
-  explicit EventLog(store::Store* store);
-  // Ends all pending Next calls with CANCELLED and joins the thread. Cursors
-  // must be gone or no longer used.
-  ~EventLog();
-  EventLog(const EventLog&) = delete;
-  EventLog& operator=(const EventLog&) = delete;
-
-  // OUT_OF_RANGE STORE_CHANGED (another store_id), REVISION_COMPACTED (too
-  // old, or newer than this store has ever issued). Never waits.
-  absl::StatusOr<std::unique_ptr<EventCursor>> Watch(WatchOptions options);
-
- private:
-  friend class EventCursor;
-  class Impl;
-  const std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace caisson::core

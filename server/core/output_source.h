@@ -8,22 +8,25 @@
 #define CAISSON_SERVER_CORE_OUTPUT_SOURCE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
+#include "server/core/executor.h"
 #include "server/store/records.h"
 
 namespace caisson::core {
 
 class OutputSource;
 
-// One inotify instance and a small pool. Outlives its sources and readers'
-// calls; its destructor joins the threads after their last callback.
+// One inotify instance and a small pool. Outlives its sources; its destructor
+// joins the threads after their last callback.
 class OutputService {
  public:
   struct Options {
@@ -38,18 +41,16 @@ class OutputService {
   OutputService(const OutputService&) = delete;
   OutputService& operator=(const OutputService&) = delete;
 
-  // Runs `work` on the pool.
-  void Post(absl::AnyInvocable<void()> work);
+  // Where readers work: file access and callbacks.
+  Executor& executor() { return executor_; }
 
   class Hub;
   Hub& hub() { return *hub_; }
 
  private:
-  class Pool;
-  OutputService(std::unique_ptr<Pool> pool, std::unique_ptr<Hub> hub);
+  OutputService(Options options, std::unique_ptr<Hub> hub);
 
-  // The hub posts to the pool: it goes first.
-  const std::unique_ptr<Pool> pool_;
+  Executor executor_;
   const std::unique_ptr<Hub> hub_;
 };
 
@@ -73,6 +74,9 @@ class OutputSource {
 
   const std::string& directory() const { return directory_; }
   State state() const;
+  // How `run` ended, for readers that are still at it when the next one has
+  // ended as well; of the next later run if that is forgotten; null: it runs.
+  std::shared_ptr<const store::ExitInfo> ExitOf(int64_t run) const;
 
   // The exit must be set after the store committed it: readers hand it out.
   void SetRunning(int64_t run);
@@ -80,13 +84,38 @@ class OutputSource {
   // The object is deleted: readers finish what they can still read, then end.
   void SetRemoved();
 
+  // --- For readers. Take the generation, look at state and files, and when
+  // there is nothing new, wait beyond that generation.
+  uint64_t generation() const;
+  // Makes file changes count as changes. True: they did not before, so look
+  // again.
+  bool Watch();
+  // Calls `wake` once, at the next change, on the thread that made or saw it
+  // and with no lock held: it must only post. 0: there was a change since
+  // `generation`, look again. Else a name for Forget.
+  uint64_t WaitBeyond(uint64_t generation, absl::AnyInvocable<void()> wake);
+  void Forget(uint64_t waiter);
+
  private:
   friend class OutputService::Hub;
-  class Waiter;
+
+  using Wakes = std::vector<absl::AnyInvocable<void()>>;
+
+  // Something changed: moves the waiters to `wakes`. Whether there were any.
+  bool TakeWaiters(Wakes* wakes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void MoveWaiters(Wakes* wakes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   OutputService* const service_;
   const std::string directory_;
   mutable absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_);
+  // The exits of the newest runs.
+  std::map<int64_t, std::shared_ptr<const store::ExitInfo>> exits_
+      ABSL_GUARDED_BY(mutex_);
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t last_waiter_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<uint64_t, absl::AnyInvocable<void()>> waiters_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caisson::core
