@@ -9,6 +9,7 @@ import time
 
 import host
 import report
+import selftest
 import suites
 from results import SkipList
 from stages import Runner
@@ -97,8 +98,9 @@ def main():
     results_folder = ROOT / "build" / "results"
     shutil.rmtree(results_folder, ignore_errors=True)
     runner = Runner(ROOT, ROOT / "build" / "logs")
-    why = host.obstacle()
-    if why:
+    if broken := selftest.main():
+        runner.fail("runner", broken)
+    if why := host.obstacle():
         runner.fail("this host", why)
     else:
         run_stages(runner, options)
