@@ -15,7 +15,7 @@ import lint_tree
 # Object files, relative to the build directory.
 OBJECTS = [
     "**/caisson_init.dir/**/*.o",
-    "**/caisson_plan.dir/view.cc.o",
+    "**/caisson_plan_view.dir/view.cc.o",
 ]
 
 

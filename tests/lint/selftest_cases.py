@@ -166,10 +166,13 @@ CASES = [
             'int A() { return system("x"); }\n'
             'int B() { return ::open("x", O_RDONLY); }\n'
             "int C() { return ::setns(1, 2); }\n"
-            "int D(int a) { return ::pipe(&a); }\n",
+            "int D(int a) { return ::pipe(&a); }\n"
+            "constexpr int kBare = O_RDONLY;\n"
+            'int E() { return ::open("x", kBare); }\n',
         "runtime/base/a_test.cc": "void A() { absl::SleepFor(x); }\n"},
          [r"a\.cc:1: \[shell\]", r"a\.cc:2: \[cloexec\]",
           r"a\.cc:3: \[fork\]", r"a\.cc:4: \[accept\]",
+          r"a\.cc:6: \[cloexec\]",
           r"a_test\.cc:1: \[sleep\]"]),
     Case("calls", "allowed", {
         "runtime/base/a.cc":
@@ -178,6 +181,8 @@ CASES = [
             "int B() {\n  return ::open(path,\n"
             "                O_RDONLY | O_CLOEXEC);\n}\n"
             "int C() { return ::setns(1, 2); }\n"
+            "constexpr int kFolder = O_DIRECTORY | O_CLOEXEC;\n"
+            'int E() { return ::open("x", kFolder); }\n'
             "int D() { return ::dup(1); }  "
             "// lint-allow(accept): inherited\n"}, []),
 
