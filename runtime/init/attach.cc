@@ -28,6 +28,8 @@ using plan::Op;
 
 namespace {
 
+// Links that lead nowhere yet, in one target.
+constexpr int kMaxLinks = 8;
 constexpr uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 int OpenInRoot(const Context& context, const char* path, uint64_t flags,
@@ -52,7 +54,8 @@ int CloneOrTake(int fd) noexcept {
   return ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-// Opens `name` in the directory, made by us if it was missing.
+// Opens `name` in the directory, made by us if it was missing. A symbolic link
+// that leads nowhere is ELOOP, and nothing is made behind it.
 int OpenOrMakeComponent(int parent_fd, const char* name,
                         bool directory) noexcept {
   if (directory) {
@@ -64,38 +67,77 @@ int OpenOrMakeComponent(int parent_fd, const char* name,
         0644));
     if (!file.ok() && errno != EEXIST) return -1;
   }
-  // A dangling symbolic link ends here: ELOOP, and nothing made behind it.
   return OpenAt2(parent_fd, name, O_PATH | (directory ? O_DIRECTORY : 0), 0,
                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
+// The component path[begin, end) is a symbolic link in the directory: puts
+// what it leads to in its place, as seen from the root. Images have links that
+// dangle until their target is mounted (/etc/resolv.conf).
+bool SpliceLink(int parent_fd, char* path, size_t begin, size_t end) noexcept {
+  char spliced[PATH_MAX];
+  char link[PATH_MAX];
+  const char saved = path[end];
+  path[end] = '\0';
+  const ssize_t n = ::readlinkat(parent_fd, path + begin, link, sizeof(link));
+  path[end] = saved;
+  if (n <= 0) return false;
+  const size_t size = static_cast<size_t>(n);
+  const size_t head = link[0] == '/' ? 0 : begin;
+  const size_t tail = strlen(path + end);
+  if (head + size + tail >= sizeof(spliced)) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  memcpy(spliced, path, head);
+  memcpy(spliced + head, link, size);
+  memcpy(spliced + head + size, path + end, tail + 1);
+  memcpy(path, spliced, head + size + tail + 1);
+  return true;
+}
+
+// Opens the prefix of `path` that ends at `end`, made if it is missing. Its
+// last component begins at `begin` and lies in `parent_fd`.
+int OpenOrMakePrefix(const Context& context, char* path, size_t begin,
+                     size_t end, int parent_fd, bool directory) noexcept {
+  const char saved = path[end];
+  path[end] = '\0';
+  int fd = OpenInRoot(context, path, 0, 0);
+  if (fd < 0 && errno == ENOENT) {
+    fd = OpenOrMakeComponent(parent_fd, path + begin, directory);
+  }
+  path[end] = saved;
+  return fd;
+}
+
 // mkdir -p below the root, one component at a time; the last one is a
-// directory or an empty file. Links that exist are followed inside the root.
-int MakeTarget(const Context& context, const char* path,
+// directory or an empty file. Links are followed inside the root.
+int MakeTarget(const Context& context, const char* target,
                bool directory) noexcept {
-  char prefix[PATH_MAX];
-  const size_t length = strlen(path);
-  if (length >= sizeof(prefix)) {
+  char path[PATH_MAX];
+  if (strlen(target) >= sizeof(path)) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  memcpy(prefix, path, length + 1);
+  memcpy(path, target, strlen(target) + 1);
   ScopedFd parent(OpenInRoot(context, ".", O_DIRECTORY, 0));
-  for (size_t begin = 0; begin < length;) {
-    while (prefix[begin] == '/') ++begin;
+  int links = 0;
+  for (size_t begin = 0; path[begin] != '\0';) {
+    while (path[begin] == '/') ++begin;
     size_t end = begin;
-    while (end < length && prefix[end] != '/') ++end;
-    const bool last = end >= length;
-    prefix[end] = '\0';
-    int next = OpenInRoot(context, prefix, last ? 0 : O_DIRECTORY, 0);
-    if (next < 0 && errno == ENOENT) {
-      next =
-          OpenOrMakeComponent(parent.get(), prefix + begin, !last || directory);
+    while (path[end] != '\0' && path[end] != '/') ++end;
+    const int next = OpenOrMakePrefix(context, path, begin, end, parent.get(),
+                                      path[end] == '/' || directory);
+    if (next >= 0) {
+      parent.Reset(next);
+      begin = path[end] == '/' ? end + 1 : end;
+    } else if (errno == ELOOP && ++links <= kMaxLinks &&
+               SpliceLink(parent.get(), path, begin, end)) {
+      parent.Reset(OpenInRoot(context, ".", O_DIRECTORY, 0));
+      begin = 0;
+    } else {
+      return -1;
     }
-    if (next < 0) return -1;
-    if (!last) prefix[end] = '/';
-    parent.Reset(next);
-    begin = end + 1;
   }
   return ::fcntl(parent.get(), F_DUPFD_CLOEXEC, 3);
 }

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 
+#include "runtime/base/error_detail.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/plan/build.h"
@@ -67,8 +68,11 @@ absl::Status AddHostDevice(Launch& launch, const spec::Device& device,
           "device ", device.host_path, ": not on this host, and optional"));
       return absl::OkStatus();
     }
-    return HostRefuses(
-        base::StrCat(field, ": no device \"", device.host_path, "\""));
+    return base::MakeError(absl::StatusCode::kFailedPrecondition,
+                           "START_FAILED",
+                           base::StrCat(field, ": this host has no device \"",
+                                        device.host_path, "\""),
+                           {{"stage", "PLAN"}, {"path", device.host_path}});
   }
   const HostDevice& host = found->second;
   const std::string_view name =

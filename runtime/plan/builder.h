@@ -41,8 +41,6 @@ struct HostDevice {
   mode_t mode = 0;  // type and permissions
   uint32_t major = 0;
   uint32_t minor = 0;
-  uid_t uid = 0;
-  gid_t gid = 0;
 };
 
 // The running container whose namespaces another one joins. The shim opens a
@@ -50,7 +48,6 @@ struct HostDevice {
 struct NamespaceOwner {
   pid_t pid = 0;  // of its init, in the host's pid namespace
   std::string container_id;
-  bool user_namespace = false;  // it has one of its own
 };
 
 struct LaunchContext {

@@ -270,7 +270,7 @@ TEST_F(BuilderTest, HostNamespacesAreLeftAlone) {
 }
 
 TEST_F(BuilderTest, SharedNamespacesComeFromTheOwnersProcess) {
-  context_.owners["web"] = NamespaceOwner{4711, "feedbeef", false};
+  context_.owners["web"] = NamespaceOwner{4711, "feedbeef"};
   spec::ContainerSpec spec = Spec();
   spec.namespaces.pid = {spec::NamespaceMode::kContainer, "web"};
   spec.namespaces.ipc = {spec::NamespaceMode::kContainer, "web"};
@@ -433,7 +433,7 @@ TEST_F(BuilderTest, BadMountOptionsNameTheirField) {
 }
 
 TEST_F(BuilderTest, DevicesOfTheHostBecomeNodesAndRules) {
-  context_.devices["/dev/fuse"] = HostDevice{S_IFCHR | 0660, 10, 229, 0, 0};
+  context_.devices["/dev/fuse"] = HostDevice{S_IFCHR | 0660, 10, 229};
   spec::ContainerSpec spec = Spec();
   spec.devices = {{"/dev/fuse", "/dev/sub/fuse", "rw", false},
                   {"/dev/missing", "", "", true}};

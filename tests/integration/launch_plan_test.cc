@@ -357,6 +357,28 @@ TEST_F(RootLaunchPlanTest, TargetsStayInsideTheRoot) {
   EXPECT_TRUE(fs::is_empty(canary));
 }
 
+TEST_F(RootLaunchPlanTest, DanglingLinksAreFollowedInsideTheRoot) {
+  const std::string& root = runner_.rootfs();
+  fs::create_symlink("../run/sub/resolv.conf", root + "/etc/resolv.conf");
+  fs::create_symlink("/nowhere/../../../deep", root + "/absolute");
+  fs::create_symlink("loop", root + "/loop");
+  const std::string source = runner_.directory() + "/resolv";
+  std::ofstream(source) << "nameserver\n";
+  spec::ContainerSpec spec =
+      runner_.Shell("cat /etc/resolv.conf /run/sub/resolv.conf; ls -d /deep/d");
+  spec::Mount file;
+  file.target = "/etc/resolv.conf";
+  file.bind = spec::BindMount{source};
+  spec::Mount directory;
+  directory.target = "/absolute/d";
+  directory.tmpfs = spec::TmpfsMount{};
+  spec.mounts = {file, directory};
+  EXPECT_EQ(Output(spec), "nameserver\nnameserver\n/deep/d\n");
+  file.target = "/loop";
+  spec.mounts = {file};
+  EXPECT_EQ(Failing(spec).failure.err, ELOOP);
+}
+
 TEST_F(RootLaunchPlanTest, MountsOverProcAreRefused) {
   fs::create_symlink("/proc", runner_.rootfs() + "/innocent");
   spec::ContainerSpec spec = runner_.Shell("true");

@@ -359,7 +359,7 @@ std::string PlanRunner::BuildSecond(const spec::ContainerSpec& spec) {
 }
 
 void PlanRunner::SetOwner(const std::string& name, const RunningPlan& running) {
-  context_.owners[name] = plan::NamespaceOwner{running.pid, kId, false};
+  context_.owners[name] = plan::NamespaceOwner{running.pid, kId};
 }
 
 std::string PlanRunner::NamespacesOf(const RunningPlan& running) const {
