@@ -1,0 +1,156 @@
+#include "clients/caisson/completion.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "clients/caisson/flags.h"
+#include "clients/caisson/verb.h"
+
+namespace caisson::cli {
+
+namespace {
+
+// The flags of a verb as it declares them.
+std::vector<FlagInfo> FlagsOf(const VerbInfo& info) {
+  Flags flags(info.name, info.summary);
+  const std::unique_ptr<Verb> verb = info.make();
+  verb->Declare(&flags);
+  return flags.infos();
+}
+
+// "-n --name ..." for a word list.
+std::string FlagWords(const VerbInfo& info) {
+  std::string words;
+  for (const FlagInfo& flag : FlagsOf(info)) {
+    for (const std::string& name : {flag.short_name, flag.long_name}) {
+      if (!name.empty()) words += (words.empty() ? "" : " ") + name;
+    }
+  }
+  return words;
+}
+
+// First words of all verbs, or the second words after `first`.
+std::string VerbWords(const std::string& first) {
+  std::vector<std::string> words;
+  for (const VerbInfo& info : AllVerbs()) {
+    const std::string name = info.name;
+    const size_t space = name.find(' ');
+    if (first.empty()) {
+      words.push_back(name.substr(0, space));
+    } else if (space != std::string::npos && name.substr(0, space) == first) {
+      words.push_back(name.substr(space + 1));
+    }
+  }
+  words.erase(std::unique(words.begin(), words.end()), words.end());
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return text;
+}
+
+// Names of containers come from the service, at once or not at all.
+constexpr char kNames[] =
+    "$(caisson ps -a --format json 2>/dev/null | "
+    "sed -n 's/^ *\"name\": \"\\([^\"]*\\)\",*$/\\1/p')";
+
+std::string Quoted(std::string text) {
+  for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos;
+       at += 4) {
+    text.replace(at, 1, "'\\''");
+  }
+  return "'" + text + "'";
+}
+
+}  // namespace
+
+std::string BashCompletion() {
+  std::string text =
+      "# bash completion of caisson\n"
+      "_caisson() {\n"
+      "  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n"
+      "  local flags= names=\n"
+      "  COMPREPLY=()\n"
+      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+      "    COMPREPLY=($(compgen -W '" +
+      VerbWords("") +
+      "' -- \"$word\"))\n"
+      "    return\n"
+      "  fi\n"
+      "  case $verb in\n";
+  std::string last;
+  for (const VerbInfo& info : AllVerbs()) {
+    const std::string name = info.name;
+    const size_t space = name.find(' ');
+    if (space != std::string::npos) {
+      const std::string first = name.substr(0, space);
+      if (first == last) continue;
+      last = first;
+      text += "    " + first + ") names='" + VerbWords(first) +
+              "'; flags='--format' ;;\n";
+      continue;
+    }
+    text += "    " + name + ") flags='" + FlagWords(info) + "'";
+    if (info.takes_container) text += std::string("; names=\"") + kNames + "\"";
+    if (name == "completion") text += "; names='bash zsh fish'";
+    text += " ;;\n";
+  }
+  return text +
+         "  esac\n"
+         "  if [[ $word == -* ]]; then\n"
+         "    COMPREPLY=($(compgen -W \"$flags\" -- \"$word\"))\n"
+         "  else\n"
+         "    COMPREPLY=($(compgen -W \"$names\" -- \"$word\"))\n"
+         "    [ -n \"$names\" ] || COMPREPLY=($(compgen -f -- \"$word\"))\n"
+         "  fi\n"
+         "}\n"
+         "complete -o default -F _caisson caisson\n";
+}
+
+std::string ZshCompletion() {
+  // zsh runs bash's completions as they are.
+  return "#compdef caisson\n"
+         "# zsh completion of caisson\n"
+         "autoload -U +X bashcompinit && bashcompinit\n" +
+         BashCompletion();
+}
+
+std::string FishCompletion() {
+  std::string text =
+      "# fish completion of caisson\n"
+      "complete -c caisson -f\n";
+  for (const VerbInfo& info : AllVerbs()) {
+    const std::string name = info.name;
+    const size_t space = name.find(' ');
+    const std::string word = name.substr(0, space);
+    const std::string sub =
+        space == std::string::npos ? "" : name.substr(space + 1);
+    if (sub.empty()) {
+      text += "complete -c caisson -n __fish_use_subcommand -a " + word +
+              " -d " + Quoted(info.summary) + "\n";
+    } else {
+      text += "complete -c caisson -n __fish_use_subcommand -a " + word + "\n";
+      text += "complete -c caisson -n '__fish_seen_subcommand_from " + word +
+              "' -a " + sub + " -d " + Quoted(info.summary) + "\n";
+    }
+    const std::string seen =
+        "complete -c caisson -n '__fish_seen_subcommand_"
+        "from " +
+        (sub.empty() ? word : sub) + "'";
+    for (const FlagInfo& flag : FlagsOf(info)) {
+      text += seen;
+      if (!flag.short_name.empty()) text += " -s " + flag.short_name.substr(1);
+      if (!flag.long_name.empty()) text += " -l " + flag.long_name.substr(2);
+      if (!flag.value.empty()) text += " -r";
+      text += " -d " + Quoted(flag.help) + "\n";
+    }
+    if (info.takes_container) {
+      text += seen + " -a \"(caisson ps -aq 2>/dev/null)\"\n";
+    }
+  }
+  return text +
+         "complete -c caisson -n '__fish_seen_subcommand_from "
+         "completion' -a 'bash zsh fish'\n";
+}
+
+}  // namespace caisson::cli

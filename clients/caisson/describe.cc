@@ -1,0 +1,94 @@
+#include "clients/caisson/describe.h"
+
+#include "clients/caisson/process_flags.h"
+#include "clients/caisson/units.h"
+
+namespace caisson::cli {
+
+namespace {
+
+constexpr size_t kCommandWidth = 40;
+
+std::string WithoutPrefix(const std::string& name, const std::string& prefix) {
+  return name.rfind(prefix, 0) == 0 ? name.substr(prefix.size()) : name;
+}
+
+std::string ReasonText(v1::ExitReason reason) {
+  return WithoutPrefix(v1::ExitReason_Name(reason), "EXIT_REASON_");
+}
+
+// Cuts between characters, so that the rest stays UTF-8.
+std::string Shorten(const std::string& text, size_t width) {
+  if (text.size() <= width) return text;
+  size_t end = width - 3;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+    --end;
+  }
+  return text.substr(0, end) + "...";
+}
+
+}  // namespace
+
+std::string StateText(v1::ContainerState state) {
+  std::string text =
+      WithoutPrefix(v1::ContainerState_Name(state), "CONTAINER_STATE_");
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+std::string ExitText(const v1::Exited& exit) {
+  if (exit.has_exit_code()) {
+    std::string text = "exited with " + std::to_string(exit.exit_code());
+    if (exit.reason() != v1::EXIT_REASON_EXITED) {
+      text += " (" + ReasonText(exit.reason()) + ")";
+    }
+    return text;
+  }
+  if (exit.has_signal()) {
+    return "killed by " + exit.signal() + " (" + ReasonText(exit.reason()) +
+           ")";
+  }
+  return "ended, status lost (" + ReasonText(exit.reason()) + ")";
+}
+
+std::string StatusText(const v1::ContainerStatus& status) {
+  switch (status.state()) {
+    case v1::CONTAINER_STATE_RUNNING:
+      return "Up since " + AgoText(status.start_time());
+    case v1::CONTAINER_STATE_EXITED: {
+      const v1::Exited& exit = status.exit();
+      std::string code =
+          exit.has_status() ? std::to_string(exit.status()) : "unknown";
+      if (exit.reason() != v1::EXIT_REASON_EXITED) {
+        code += ", " + ReasonText(exit.reason());
+      }
+      return "Exited (" + code + ") " + AgoText(exit.exit_time());
+    }
+    default: {
+      std::string text = StateText(status.state());
+      if (!text.empty()) text[0] = static_cast<char>(text[0] - 'a' + 'A');
+      return text;
+    }
+  }
+}
+
+std::string CommandText(const v1::Process& process, bool whole) {
+  std::string text;
+  for (const auto& part : {process.command(), process.args()}) {
+    for (const std::string& word : part) {
+      text += (text.empty() ? "" : " ") + word;
+    }
+  }
+  for (const std::string& word : process.args_raw()) {
+    text += (text.empty() ? "" : " ") + (IsUtf8(word) ? word : "?");
+  }
+  return whole ? text : Shorten(text, kCommandWidth);
+}
+
+std::string IdText(const std::string& id, bool whole) {
+  return whole ? id : id.substr(0, 12);
+}
+
+}  // namespace caisson::cli
