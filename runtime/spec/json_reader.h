@@ -93,8 +93,8 @@ class JsonReader {
     if (!json.is_array()) return Fail(path, "an array");
     for (const Json& item : json) {
       if (!ok()) return;
-      Read(base::StrCat(path, "[", list.size(), "]"), item,
-           list.emplace_back());
+      const std::string at = base::StrCat(path, "[", list.size(), "]");
+      Read(at, item, list.emplace_back());
     }
   }
 

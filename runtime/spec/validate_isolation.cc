@@ -101,12 +101,13 @@ bool Overlap(int64_t first, int64_t first_size, int64_t second,
   return first < second + second_size && second < first + first_size;
 }
 
-void CheckIdMaps(const std::string& field, const std::vector<IdMap>& maps,
+// False when the numbers make no sense, so that nothing can be said about ids.
+bool CheckIdMaps(const std::string& field, const std::vector<IdMap>& maps,
                  Violations* out) {
   if (maps.empty() || maps.size() > kMaxIdMaps) {
     out->Add(field, base::StrCat("must have 1..", kMaxIdMaps, " ranges, has ",
                                  maps.size()));
-    return;
+    return false;
   }
   bool valid = true;
   bool has_root = false;
@@ -114,7 +115,7 @@ void CheckIdMaps(const std::string& field, const std::vector<IdMap>& maps,
     valid = CheckIdMap(At(field, i), maps[i], out) && valid;
     has_root = has_root || (maps[i].container_id == 0 && maps[i].size > 0);
   }
-  if (!valid) return;
+  if (!valid) return false;
   for (size_t i = 0; i < maps.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {
       if (Overlap(maps[i].container_id, maps[i].size, maps[k].container_id,
@@ -127,6 +128,7 @@ void CheckIdMaps(const std::string& field, const std::vector<IdMap>& maps,
     }
   }
   if (!has_root) out->Add(field, "must map id 0");
+  return true;
 }
 
 bool IsMapped(const std::vector<IdMap>& maps, int64_t id) {
@@ -162,9 +164,11 @@ void CheckUserNamespace(const ContainerSpec& spec, Violations* out) {
   const UserNamespace& ns = spec.user_namespace;
   if (!ns.explicit_maps.has_value()) return;
   if (ns.host) out->Add("spec.user_namespace", "has both host and explicit");
-  CheckIdMaps("spec.user_namespace.explicit.uids", ns.explicit_maps->uids, out);
-  CheckIdMaps("spec.user_namespace.explicit.gids", ns.explicit_maps->gids, out);
-  CheckMappedIds(spec.process, *ns.explicit_maps, out);
+  const bool uids = CheckIdMaps("spec.user_namespace.explicit.uids",
+                                ns.explicit_maps->uids, out);
+  const bool gids = CheckIdMaps("spec.user_namespace.explicit.gids",
+                                ns.explicit_maps->gids, out);
+  if (uids && gids) CheckMappedIds(spec.process, *ns.explicit_maps, out);
 }
 
 void CheckSysctls(const ContainerSpec& spec, Violations* out) {
