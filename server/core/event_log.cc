@@ -132,8 +132,13 @@ class EventLog::Impl : public std::enable_shared_from_this<Impl> {
         if (!Matches(state->options, *event)) continue;
         batch.events.push_back(std::move(event));
       }
+      if (!batch.events.empty()) {
+        // Only then: a bookmark must not be ahead of a batch on its way.
+        Finish(state.get(), std::move(batch));
+        state->position = slice.through_revision;
+        return;
+      }
       state->position = slice.through_revision;
-      if (!batch.events.empty()) return Finish(state.get(), std::move(batch));
       if (slice.through_revision == after) {
         waiting_.push_back(state);
         return;

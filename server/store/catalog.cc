@@ -191,7 +191,7 @@ std::vector<ExecPtr> Catalog::AllExecs() const {
   return all;
 }
 
-absl::StatusOr<ExecPage> Catalog::ListExecs(const ContainerFilter& filter,
+absl::StatusOr<ExecPage> Catalog::ListExecs(const ExecFilter& filter,
                                             const PageRequest& page,
                                             ExecSize size_of) const {
   CAISSON_ASSIGN_OR_RETURN(const std::optional<PageToken> token,
@@ -204,7 +204,8 @@ absl::StatusOr<ExecPage> Catalog::ListExecs(const ContainerFilter& filter,
       [&](const ExecRecord& exec) ABSL_NO_THREAD_SAFETY_ANALYSIS {
         const ContainerPtr container = containers_.Get(exec.container_id);
         return exec.intent != Intent::kCreate && container != nullptr &&
-               filter.Matches(*container);
+               filter.containers.Matches(*container) &&
+               filter.MatchesExec(exec);
       };
   using ExecMap = std::map<Key, ExecPtr>;
   const bool more =

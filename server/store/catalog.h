@@ -100,7 +100,7 @@ class Catalog {
   std::vector<ExecPtr> AllExecs() const;
 
   // Execs whose container matches the filter; same order and token rules.
-  absl::StatusOr<ExecPage> ListExecs(const ContainerFilter& filter,
+  absl::StatusOr<ExecPage> ListExecs(const ExecFilter& filter,
                                      const PageRequest& page,
                                      ExecSize size_of = nullptr) const;
 

@@ -185,6 +185,12 @@ TEST(CatalogTest, ExecsGoWithTheirContainer) {
   ContainerFilter filter;
   filter.name_prefix = "web";
   EXPECT_EQ(catalog.ListExecs(filter, {})->execs.size(), 2u);
+  ExecFilter exited(filter);
+  exited.states = {ExecState::kExited};
+  EXPECT_TRUE(catalog.ListExecs(exited, {})->execs.empty());
+  ExecFilter labelled;
+  labelled.labels = *LabelSelector::Parse("job=none");
+  EXPECT_TRUE(catalog.ListExecs(labelled, {})->execs.empty());
 
   PageRequest request;
   request.max_items = 2;

@@ -179,4 +179,13 @@ bool ContainerFilter::Matches(const ContainerRecord& record) const {
   return wanted && MatchesIdentity(record);
 }
 
+bool ExecFilter::MatchesExec(const ExecRecord& record) const {
+  if (!states.empty() &&
+      std::find(states.begin(), states.end(), record.state) == states.end()) {
+    return false;
+  }
+  if (labels.empty()) return true;
+  return record.spec != nullptr && labels.Matches(record.spec->labels);
+}
+
 }  // namespace caisson::store

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -53,6 +54,20 @@ struct ContainerFilter {
   // where the state of the moment must not decide.
   bool MatchesIdentity(const ContainerRecord& record) const;
   bool Matches(const ContainerRecord& record) const;
+};
+
+// Execs: those of matching containers that match themselves.
+struct ExecFilter {
+  ExecFilter() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): the execs of containers.
+  ExecFilter(ContainerFilter of) : containers(std::move(of)) {}
+
+  ContainerFilter containers;
+  std::vector<ExecState> states;  // empty: all
+  LabelSelector labels;           // of the exec
+
+  // Without the containers' part.
+  bool MatchesExec(const ExecRecord& record) const;
 };
 
 }  // namespace caisson::store

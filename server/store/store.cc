@@ -135,7 +135,7 @@ absl::StatusOr<ContainerPage> Store::ListContainers(
   return impl_->catalog_.List(filter, page, size_of);
 }
 
-absl::StatusOr<ExecPage> Store::ListExecs(const ContainerFilter& filter,
+absl::StatusOr<ExecPage> Store::ListExecs(const ExecFilter& filter,
                                           const PageRequest& page,
                                           Catalog::ExecSize size_of) const {
   CAISSON_RETURN_IF_ERROR(impl_->CheckToken(page.token));

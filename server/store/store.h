@@ -132,7 +132,7 @@ class Store {
   absl::StatusOr<ContainerPage> ListContainers(
       const ContainerFilter& filter, const PageRequest& page,
       Catalog::ContainerSize size_of = nullptr) const;
-  absl::StatusOr<ExecPage> ListExecs(const ContainerFilter& filter,
+  absl::StatusOr<ExecPage> ListExecs(const ExecFilter& filter,
                                      const PageRequest& page,
                                      Catalog::ExecSize size_of = nullptr) const;
 
