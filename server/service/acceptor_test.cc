@@ -44,7 +44,7 @@ class AcceptorTest : public testing::Test {
 
   void Start(AcceptorOptions options, ConnectionLimits limits = {}) {
     options.roles.daemon_uid = ::geteuid();
-    auto socket = ListenSocket::Open(path_, std::nullopt);
+    auto socket = ListenSocket::Open(path_, {});
     CAISSON_ASSERT_OK(socket);
     socket_ = *std::move(socket);
     connections_ = std::make_unique<Connections>(limits);
@@ -180,7 +180,7 @@ TEST_F(AcceptorTest, SocketHasItsModeAndIsExclusive) {
   struct stat st;
   ASSERT_EQ(::stat(path_.c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 0777, 0660u);
-  const auto second = ListenSocket::Open(path_, std::nullopt);
+  const auto second = ListenSocket::Open(path_, {});
   EXPECT_THAT(second,
               base::StatusIs(absl::StatusCode::kFailedPrecondition,
                              testing::HasSubstr(base::StrCat(::getpid()))));
@@ -208,7 +208,7 @@ TEST_F(AcceptorTest, AStaleSocketIsReplacedAndOtherFilesAreNot) {
   EXPECT_NE(::access(path_.c_str(), F_OK), 0);
 
   std::ofstream(path_) << "data";
-  EXPECT_THAT(ListenSocket::Open(path_, std::nullopt),
+  EXPECT_THAT(ListenSocket::Open(path_, {}),
               base::StatusIs(absl::StatusCode::kFailedPrecondition,
                              testing::HasSubstr("no socket")));
   EXPECT_EQ(::access(path_.c_str(), F_OK), 0);

@@ -18,6 +18,7 @@
 #include "grpcpp/support/status.h"
 
 #include "server/service/connections.h"
+#include "server/service/live_streams.h"
 #include "server/service/method_table.h"
 #include "server/service/role.h"
 
@@ -33,10 +34,15 @@ struct CallInfo {
 
 class Door {
  public:
-  Door(Role role, const MethodTable* methods, const Connections* connections)
-      : role_(role), methods_(methods), connections_(connections) {}
+  Door(Role role, const MethodTable* methods, const Connections* connections,
+       LiveStreams* streams)
+      : role_(role),
+        methods_(methods),
+        connections_(connections),
+        streams_(streams) {}
 
   Role role() const { return role_; }
+  LiveStreams* streams() const { return streams_; }
 
   // `method` must live as long as the call: a literal.
   CallInfo Describe(std::string_view method,
@@ -51,6 +57,7 @@ class Door {
   const Role role_;
   const MethodTable* const methods_;
   const Connections* const connections_;
+  LiveStreams* const streams_;
 };
 
 // INVALID_ARGUMENT MALFORMED_MESSAGE for bytes that are no such message.

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -56,6 +59,47 @@ absl::Status Bind(int fd, const std::string& path) {
   return absl::OkStatus();
 }
 
+// An entry of system.posix_acl_access, as in the kernel's posix_acl_xattr.h.
+struct AclEntry {
+  uint16_t tag;
+  uint16_t permissions;
+  uint32_t id;
+};
+struct Acl {
+  uint32_t version = 2;
+  AclEntry entries[5];
+};
+
+// One group has the file's own; a second one needs an access list, with the
+// same rights as mode 0660 gives.
+absl::Status GrantSecond(const std::string& path, gid_t group) {
+  constexpr uint16_t kReadWrite = 6;
+  constexpr uint32_t kNoId = 0xFFFFFFFF;
+  const Acl acl{.entries = {{0x01, kReadWrite, kNoId},  // owner
+                            {0x04, kReadWrite, kNoId},  // its group
+                            {0x08, kReadWrite, group},  // named group
+                            {0x10, kReadWrite, kNoId},  // mask
+                            {0x20, 0, kNoId}}};         // others
+  static_assert(sizeof(acl) == 4 + 5 * 8);
+  if (::setxattr(path.c_str(), "system.posix_acl_access", &acl, sizeof(acl),
+                 0) != 0) {
+    return base::SyscallError("setxattr", path);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Grant(const std::string& path, ListenSocket::Groups groups) {
+  if (!groups.first) groups.first = std::exchange(groups.second, std::nullopt);
+  if (!groups.first) return absl::OkStatus();
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), *groups.first) != 0) {
+    return base::SyscallError("lchown", path);
+  }
+  if (!groups.second || *groups.second == *groups.first) {
+    return absl::OkStatus();
+  }
+  return GrantSecond(path, *groups.second);
+}
+
 }  // namespace
 
 ListenSocket::ListenSocket(std::string path, base::UniqueFd lock,
@@ -73,7 +117,7 @@ ListenSocket::~ListenSocket() {
 }
 
 absl::StatusOr<std::unique_ptr<ListenSocket>> ListenSocket::Open(
-    const std::string& path, std::optional<gid_t> group) {
+    const std::string& path, Groups groups) {
   CAISSON_RETURN_IF_ERROR(AddressOf(path).status());
   CAISSON_ASSIGN_OR_RETURN(
       base::UniqueFd lock,
@@ -89,10 +133,7 @@ absl::StatusOr<std::unique_ptr<ListenSocket>> ListenSocket::Open(
   if (!fd.is_valid()) return base::SyscallError("socket", "AF_UNIX");
   CAISSON_RETURN_IF_ERROR(Bind(fd.get(), fresh));
   absl::Cleanup undo = [&fresh] { ::unlink(fresh.c_str()); };
-  const gid_t gid = group.value_or(static_cast<gid_t>(-1));
-  if (::lchown(fresh.c_str(), static_cast<uid_t>(-1), gid) != 0) {
-    return base::SyscallError("lchown", fresh);
-  }
+  CAISSON_RETURN_IF_ERROR(Grant(fresh, groups));
   if (::listen(fd.get(), SOMAXCONN) != 0) {
     return base::SyscallError("listen", fresh);
   }

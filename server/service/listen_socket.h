@@ -21,12 +21,20 @@ namespace caisson::service {
 
 class ListenSocket {
  public:
+  // Who may connect besides the owner. What a peer may do then depends on its
+  // role; the mode keeps all others out.
+  struct Groups {
+    std::optional<gid_t> first;
+    std::optional<gid_t> second;
+  };
+
   // Locks "<path>.lock", makes the socket under a name of its own with mode
-  // 0660 and `group`, listens, and renames it to `path`.
+  // 0660 and the groups, listens, and renames it to `path`. The second group
+  // needs a file system with POSIX ACLs.
   // FAILED_PRECONDITION: another daemon has the lock (its pid is in the
   // message), or something at `path` is no socket.
   static absl::StatusOr<std::unique_ptr<ListenSocket>> Open(
-      const std::string& path, std::optional<gid_t> group);
+      const std::string& path, Groups groups);
 
   // Removes the socket unless somebody replaced it, then gives up the lock.
   ~ListenSocket();

@@ -1,7 +1,6 @@
 #include "server/translate/checks.h"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -85,25 +84,6 @@ std::optional<int> Checks::Signal(const std::string& value,
   const std::optional<int> signal = spec::ParseSignal(value);
   if (!signal) Add(field, "is no signal, as \"SIGTERM\", \"TERM\" or \"15\"");
   return signal;
-}
-
-SignalTo Checks::Kill(const std::string& signal, pb::KillScope scope,
-                      std::string_view prefix) {
-  SignalTo to;
-  to.signal = Signal(signal, base::StrCat(prefix, "signal")).value_or(SIGKILL);
-  switch (scope) {
-    case pb::KILL_SCOPE_UNSPECIFIED:
-      to.tree = to.signal == SIGKILL;
-      break;
-    case pb::KILL_SCOPE_PROCESS:
-      break;
-    case pb::KILL_SCOPE_TREE:
-      to.tree = true;
-      break;
-    default:
-      Add(base::StrCat(prefix, "scope"), "is no known scope");
-  }
-  return to;
 }
 
 int Checks::PageSize(int32_t value, int max, std::string_view field) {

@@ -32,12 +32,6 @@ inline constexpr absl::Duration kMaxGrace = absl::Hours(24);
 inline constexpr absl::Duration kMaxHeartbeat = absl::Hours(1);
 inline constexpr absl::Duration kMinHeartbeat = absl::Seconds(1);
 
-// Who a signal is for; unset in a request means TREE for SIGKILL.
-struct SignalTo {
-  int signal = 0;
-  bool tree = false;
-};
-
 class Checks {
  public:
   // Every function takes the name of the field, for the violation, and
@@ -52,9 +46,6 @@ class Checks {
   std::string RequestId(const std::string& value, std::string_view field);
   // Nothing for the empty text.
   std::optional<int> Signal(const std::string& value, std::string_view field);
-  // Signal and scope of a kill, with their defaults.
-  SignalTo Kill(const std::string& signal, caisson::v1::KillScope scope,
-                std::string_view prefix);
   int PageSize(int32_t value, int max, std::string_view field);
   ViewKind View(caisson::v1::View view, ViewKind unset, std::string_view field);
   store::ContainerFilter Filter(const caisson::v1::ContainerFilter& filter,

@@ -1,0 +1,225 @@
+#include "server/service/decode_calls.h"
+
+#include <utility>
+
+#include "runtime/base/error_detail.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+#include "server/service/decode.h"
+#include "server/service/decode_start.h"
+#include "server/translate/checks.h"
+
+namespace caisson::service {
+namespace {
+
+namespace pb = ::caisson::v1;
+using translate::Checks;
+
+constexpr int64_t kDefaultSyncBytes = 1 << 20;
+constexpr int64_t kMaxSyncBytes = 3 << 20;
+constexpr size_t kMaxSyncInput = 1 << 20;
+constexpr int kMaxAuditPage = 10'000;
+constexpr int kDefaultAuditPage = 1000;
+constexpr size_t kMaxTokenBytes = 1024;
+
+core::WaitCondition DecodeCondition(pb::WaitCondition condition,
+                                    Checks* checks) {
+  switch (condition) {
+    case pb::WAIT_CONDITION_UNSPECIFIED:
+    case pb::WAIT_CONDITION_EXITED:
+      return core::WaitCondition::kExited;
+    case pb::WAIT_CONDITION_NEXT_EXIT:
+      return core::WaitCondition::kNextExit;
+    case pb::WAIT_CONDITION_RUNNING:
+      return core::WaitCondition::kRunning;
+    case pb::WAIT_CONDITION_DELETED:
+      return core::WaitCondition::kDeleted;
+    default:
+      checks->Add("condition", "is no known condition");
+      return core::WaitCondition::kExited;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<core::CreateArgs> DecodeCreate(
+    const Door& door, const pb::CreateContainerRequest& request) {
+  Checks checks;
+  core::CreateArgs args;
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  auto spec = DecodeSpec(door, request.spec(), "spec");
+  CAISSON_RETURN_IF_ERROR(FinishWithSpec(&checks, spec.status()));
+  args.spec = *std::move(spec);
+  args.validate_only = request.validate_only();
+  // Nothing is done that could be replayed.
+  if (args.validate_only) return args;
+  args.request = KeyOf(std::move(id), "CreateContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::DeleteArgs> DecodeDelete(
+    const pb::DeleteContainerRequest& request) {
+  Checks checks;
+  core::DeleteArgs args;
+  args.container = checks.Container(request.container(), "container");
+  args.force = request.force();
+  args.allow_missing = request.allow_missing();
+  if (request.has_expected_revision()) {
+    args.expected_revision = checks.Range(request.expected_revision(), 1,
+                                          INT64_MAX, "expected_revision");
+  }
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "DeleteContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::StartArgs> DecodeStart(
+    const pb::StartContainerRequest& request) {
+  Checks checks;
+  core::StartArgs args;
+  args.container = checks.Container(request.container(), "container");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "StartContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::StopArgs> DecodeStop(
+    const pb::StopContainerRequest& request) {
+  Checks checks;
+  core::StopArgs args;
+  args.container = checks.Container(request.container(), "container");
+  checks.Signal(request.signal(), "signal");
+  args.signal = request.signal();
+  if (request.has_timeout()) {
+    args.timeout = checks.Span(request.timeout(), absl::ZeroDuration(),
+                               translate::kMaxGrace, "timeout");
+  }
+  args.request_id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return args;
+}
+
+absl::StatusOr<core::KillArgs> DecodeKill(
+    const pb::KillContainerRequest& request) {
+  Checks checks;
+  core::KillArgs args;
+  args.container = checks.Container(request.container(), "container");
+  args.signal = DecodeSignal(request.signal(), request.scope(), "", &checks);
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "KillContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::WaitArgs> DecodeWait(
+    const pb::WaitContainerRequest& request) {
+  Checks checks;
+  core::WaitArgs args;
+  args.container = checks.Container(request.container(), "container");
+  args.condition = DecodeCondition(request.condition(), &checks);
+  if (request.has_run()) {
+    args.run = checks.Range(request.run(), 1, INT64_MAX, "run");
+  }
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return args;
+}
+
+absl::StatusOr<ExplainSubject> DecodeExplain(
+    const Door& door, const pb::ExplainContainerRequest& request) {
+  ExplainSubject subject;
+  if (request.has_spec()) {
+    CAISSON_ASSIGN_OR_RETURN(subject.spec,
+                             DecodeSpec(door, request.spec(), "spec"));
+    return subject;
+  }
+  Checks checks;
+  subject.container = checks.Container(request.container(), "container");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return subject;
+}
+
+absl::StatusOr<core::KillExecArgs> DecodeKillExec(
+    const pb::KillExecRequest& request) {
+  Checks checks;
+  core::KillExecArgs args;
+  args.exec = checks.Exec(request.exec(), "exec");
+  args.signal = DecodeSignal(request.signal(), request.scope(), "", &checks);
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "KillExec", request);
+  return args;
+}
+
+absl::StatusOr<std::string> DecodeWaitExec(const pb::WaitExecRequest& request) {
+  Checks checks;
+  std::string exec = checks.Exec(request.exec(), "exec");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return exec;
+}
+
+absl::StatusOr<SyncArgs> DecodeExecSync(const Door& door,
+                                        const pb::ExecSyncRequest& request) {
+  Checks checks;
+  SyncArgs args;
+  args.exec.container = checks.Container(request.container(), "container");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  const bool has_text = request.stdin_case() == pb::ExecSyncRequest::kStdinText;
+  if (request.stdin_case() != pb::ExecSyncRequest::STDIN_NOT_SET) {
+    args.input = has_text ? request.stdin_text() : request.stdin_data();
+    if (args.input->size() > kMaxSyncInput) {
+      checks.Add(has_text ? "stdin_text" : "stdin_data",
+                 base::StrCat("is longer than ", kMaxSyncInput, " bytes"));
+    }
+  }
+  args.max_output_bytes = kDefaultSyncBytes;
+  if (request.max_output_bytes() != 0) {
+    args.max_output_bytes = checks.Range(request.max_output_bytes(), 1,
+                                         kMaxSyncBytes, "max_output_bytes");
+  }
+  args.text = request.text();
+  if (request.spec().process().stdin() != pb::STDIN_MODE_UNSPECIFIED) {
+    checks.Add("spec.process.stdin", "must not be set: the call decides");
+  }
+  if (request.spec().has_on_disconnect()) {
+    checks.Add("spec.on_disconnect", "must not be set: the call decides");
+  }
+  auto spec = DecodeSpec(door, request.spec(), "spec");
+  CAISSON_RETURN_IF_ERROR(FinishWithSpec(&checks, spec.status()));
+  args.exec.spec = *std::move(spec);
+  args.exec.spec.process.stdin_mode =
+      args.input ? spec::StdinMode::kOpen : spec::StdinMode::kNone;
+  args.exec.request = KeyOf(std::move(id), "ExecSync", request);
+  return args;
+}
+
+absl::StatusOr<core::AuditArgs> DecodeAudit(const pb::AuditRequest& request) {
+  Checks checks;
+  core::AuditArgs args;
+  args.page_size = kDefaultAuditPage;
+  if (request.page_size() != 0) {
+    args.page_size = static_cast<size_t>(
+        checks.Range(request.page_size(), 1, kMaxAuditPage, "page_size"));
+  }
+  if (request.page_token().size() > kMaxTokenBytes) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument, "BAD_PAGE_TOKEN",
+                           "the page_token is not ours");
+  }
+  args.page_token = request.page_token();
+  args.only_problems = request.only_problems();
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return args;
+}
+
+absl::StatusOr<core::RepairArgs> DecodeRepair(
+    const pb::RepairHostRequest& request) {
+  Checks checks;
+  core::RepairArgs args;
+  args.dry_run = request.dry_run();
+  args.request_id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return args;
+}
+
+}  // namespace caisson::service
