@@ -428,8 +428,9 @@ std::string BreakOp(std::string bytes, uint32_t index) {
   char* const at =
       bytes.data() + sizeof(plan::PlanHeader) + index * sizeof(plan::Op);
   memcpy(&op, at, sizeof(op));
-  op.kind = plan::OpKind::kSetNamespaces;
-  op.in = plan::kNoSlot;  // fd -1: EBADF
+  // A write to fd -1: EBADF, also where the filter refuses other calls.
+  op.kind = plan::OpKind::kJoinCgroup;
+  op.in = plan::kNoSlot;
   op.flags = 0;
   memcpy(at, &op, sizeof(op));
   return bytes;
