@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "absl/strings/str_split.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/text_format.h"
@@ -46,13 +47,15 @@ std::string FromText(std::string_view method, const std::string& text) {
       google::protobuf::MessageFactory::generated_factory()
           ->GetPrototype(descriptor->input_type())
           ->New());
-  EXPECT_TRUE(
-      google::protobuf::TextFormat::ParseFromString(text, request.get()))
-      << text;
+  for (const auto& part : absl::StrSplit(text, kMerge)) {
+    EXPECT_TRUE(google::protobuf::TextFormat::MergeFromString(std::string(part),
+                                                              request.get()))
+        << part;
+  }
   return request->SerializePartialAsString();
 }
 
-int ExpectAllRefused(TestServer* server, const std::vector<BadInput>& rows) {
+void ExpectAllRefused(TestServer* server, const std::vector<BadInput>& rows) {
   for (const BadInput& row : rows) {
     std::vector<std::string> requests;
     for (const std::string& text : row.text) {
@@ -71,7 +74,6 @@ int ExpectAllRefused(TestServer* server, const std::vector<BadInput>& rows) {
     ExpectKnownReason(info.reason());
     if (!row.field.empty()) ExpectField(outcome, row.field);
   }
-  return static_cast<int>(rows.size());
 }
 
 }  // namespace caisson::service

@@ -17,6 +17,9 @@ inline constexpr char kGoodSpec[] =
     "rootfs { host_directory { path: '/srv/root' } } "
     "process { command: 'true' }";
 
+// Between two texts of which the second is merged into the first.
+inline constexpr char kMerge[] = "\n---\n";
+
 struct BadInput {
   std::string method;             // "ContainerService.GetContainer"
   std::vector<std::string> text;  // the requests, in text format
@@ -29,9 +32,9 @@ struct BadInput {
 // The request of a method, from text format to bytes.
 std::string FromText(std::string_view method, const std::string& text);
 
-// Sends each row and checks code, reason, field, domain and that nothing came
-// back; returns how many there were.
-int ExpectAllRefused(TestServer* server, const std::vector<BadInput>& rows);
+// Sends each row and checks code, reason, field and domain, and that nothing
+// came back.
+void ExpectAllRefused(TestServer* server, const std::vector<BadInput>& rows);
 
 }  // namespace caisson::service
 

@@ -27,7 +27,8 @@ std::string Repeat(const std::string& text, int count) {
 // `text` merged into a good spec; of a message that is there already, the
 // fields are added.
 std::string SpecWith(const std::string& text) {
-  return base::StrCat("spec { ", kGoodSpec, " } spec { ", text, " }");
+  return base::StrCat("spec { ", kGoodSpec, " }", kMerge, "spec { ", text,
+                      " }");
 }
 
 std::vector<SpecRow> Basics() {
