@@ -13,8 +13,8 @@ import lint_tree
 
 SHIM = "bin/caisson-shim"
 FORBIDDEN = re.compile(
-    r"\b(grpc_\w+|grpc::|google::protobuf|upb_\w+|sqlite3_\w+|seccomp_\w+"
-    r"|absl::\w*::?Mutex)")
+    r"\b(grpc_\w+|grpc::\w+|google::protobuf::\w+|upb_\w+|sqlite3_\w+"
+    r"|seccomp_(init|load|rule_\w+|export_\w+))\b")
 
 
 def output(*command):
