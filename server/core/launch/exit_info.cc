@@ -87,9 +87,12 @@ std::string MessageOf(const ExitInfo& info) {
       return "limits.output_bytes was reached";
     case ExitReason::kDisconnected:
       return "the client disconnected";
-    default:
-      return "the exit status is unknown";
+    case ExitReason::kUnknown:
+    case ExitReason::kShimLost:
+    case ExitReason::kHostReboot:
+      break;
   }
+  return "the exit status is unknown";
 }
 
 void FillCompleteness(const record::ExitRecord& record, ExitInfo* info) {
