@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 
 #include "runtime/spec/process.h"
+#include "runtime/spec/resources.h"
 
 namespace caisson::spec {
 
@@ -76,52 +77,6 @@ struct Device {
   bool optional = false;
 
   bool operator==(const Device&) const = default;
-};
-
-struct Cpu {
-  std::optional<int64_t> limit_millis;
-  std::optional<int64_t> quota_micros;
-  std::optional<int64_t> period_micros;
-  std::optional<int64_t> weight;
-  std::optional<int64_t> shares;
-  std::optional<int64_t> burst_micros;
-  std::string cpuset_cpus;
-  std::string cpuset_mems;
-  bool idle = false;
-
-  bool operator==(const Cpu&) const = default;
-};
-
-struct Memory {
-  std::optional<int64_t> limit_bytes;
-  std::optional<int64_t> swap_limit_bytes;  // swap alone
-  std::optional<int64_t> high_bytes;
-  std::optional<int64_t> low_bytes;
-  std::optional<int64_t> min_bytes;
-  std::optional<bool> kill_group;  // unset: true
-
-  bool operator==(const Memory&) const = default;
-};
-
-struct Resources {
-  Cpu cpu;
-  Memory memory;
-  std::optional<int64_t> pids_limit;  // -1: none
-
-  bool operator==(const Resources&) const = default;
-};
-
-enum class OutputAction : int { kUnspecified = 0, kKill = 1, kDiscard = 2 };
-
-// Unset durations and sizes mean "no limit".
-struct Limits {
-  std::optional<absl::Duration> wall_time;
-  std::optional<absl::Duration> cpu_time;
-  std::optional<int64_t> output_bytes;
-  OutputAction output_action = OutputAction::kUnspecified;
-  std::optional<absl::Duration> grace;
-
-  bool operator==(const Limits&) const = default;
 };
 
 enum class NamespaceMode : int {
