@@ -1,0 +1,76 @@
+// Stopping: the shim does it (signal, wait, kill), so that it also holds
+// without a daemon; a shim that hangs is passed.
+
+#include <csignal>
+#include <utility>
+
+#include "runtime/base/error_detail.h"
+#include "runtime/spec/defaults.h"
+#include "runtime/spec/signal.h"
+#include "server/core/actor/container.h"
+#include "server/core/errors.h"
+
+namespace caisson::core {
+namespace {
+
+// After the timeout the shim kills; this long later the daemon does.
+constexpr absl::Duration kGuard = absl::Seconds(2);
+
+}  // namespace
+
+void Container::Stop(StopArgs args, Callback<ContainerPtr> callback) {
+  const bool waits = state_ == State::kStarting ||
+                     state_ == State::kStartingAgain ||
+                     state_ == State::kCreating || state_ == State::kLaunching;
+  if (waits) {
+    Defer([this, args = std::move(args),
+           callback = std::move(callback)]() mutable {
+      if (env_->shutting_down) {
+        callback(ShuttingDown());
+      } else {
+        Stop(std::move(args), std::move(callback));
+      }
+    });
+    return;
+  }
+  if (!Can(state_, Event::kStop)) {
+    callback(state_ == State::kGone ? ContainerNotFound(id_)
+                                    : CancelledByDelete(id_));
+    return;
+  }
+  const spec::ContainerSpec& spec = *record_.spec;
+  std::string name = args.signal.empty() ? spec.stop_signal : args.signal;
+  if (name.empty()) name = std::string(spec::kDefaultStopSignal);
+  const std::optional<int> signal = spec::ParseSignal(name);
+  if (!signal.has_value()) {
+    callback(base::InvalidFields({{"signal", "is not a signal"}}));
+    return;
+  }
+  if (!IsRunning(state_)) {
+    callback(Published());
+    return;
+  }
+  const absl::Duration timeout = args.timeout.value_or(
+      spec.stop_timeout.value_or(spec::kDefaultStopTimeout));
+  stops_.push_back(std::move(callback));
+  if (state_ == State::kKilling) return;  // nothing is quicker
+  Apply(Event::kStop);
+  SetPending("stop", "WAIT_EXIT", args.request_id);
+  const bool told =
+      conn_ != nullptr &&
+      conn_->SendBody(
+          shim::FrameType::kStop, 0,
+          shim::StopBody{.signal = *signal,
+                         .reserved = 0,
+                         .timeout_ns = absl::ToInt64Nanoseconds(timeout)});
+  if (!told) lane_.Send({.number = *signal, .scope = SignalScope::kProcess});
+  queue_->Cancel(stop_guard_);
+  stop_guard_ = queue_->After(
+      told ? timeout + kGuard : timeout, [self = shared_from_this()] {
+        if (self->state_ != State::kStopping) return;
+        self->SetPending("stop", "WAIT_CGROUP_EMPTY");
+        self->lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+      });
+}
+
+}  // namespace caisson::core

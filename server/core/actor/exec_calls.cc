@@ -1,0 +1,217 @@
+// What is asked of execs besides starting one, and what becomes of them when
+// the container ends or the daemon starts.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+#include "runtime/base/status_macros.h"
+#include "server/core/actor/exec_unit.h"
+#include "server/core/errors.h"
+#include "server/core/launch/container_directory.h"
+#include "server/core/launch/exit_info.h"
+
+namespace caisson::core {
+
+uint64_t ExecSet::Wait(const std::string& id,
+                       Callback<WaitExecResult> callback) {
+  const UnitPtr unit = Find(id);
+  if (unit == nullptr) {
+    callback(ExecNotFound(id));
+    return 0;
+  }
+  const auto condition = [this, weak = std::weak_ptr<Unit>(unit)]()
+      -> std::optional<absl::StatusOr<WaitExecResult>> {
+    const UnitPtr one = weak.lock();
+    if (one == nullptr || !one->record.exit.has_value()) return std::nullopt;
+    WaitExecResult result;
+    result.exec = env_->store->catalog().ExecById(one->record.id);
+    if (result.exec == nullptr) {
+      result.exec = std::make_shared<store::ExecRecord>(one->record);
+    }
+    result.exit = std::make_shared<store::ExitInfo>(*one->record.exit);
+    return result;
+  };
+  return unit->waiters.Add(condition, std::move(callback));
+}
+
+void ExecSet::CancelWait(const std::string& id, uint64_t waiter) {
+  if (const UnitPtr unit = Find(id)) unit->waiters.Cancel(waiter);
+}
+
+void ExecSet::Attach(const std::string& id, const ContainerPtr& container,
+                     Callback<Started> callback) {
+  const UnitPtr unit = Find(id);
+  if (unit == nullptr) {
+    callback(ExecNotFound(id));
+    return;
+  }
+  Started started;
+  started.container = container;
+  started.exec = env_->store->catalog().ExecById(id);
+  started.run = container == nullptr ? 0 : container->status.run;
+  started.pid = unit->record.pid;
+  started.stdin_offset = unit->hub->stdin_offset();
+  started.replayed = true;
+  started.session = unit->hub->Open(StreamRole::kOwner);
+  callback(std::move(started));
+}
+
+absl::StatusOr<SessionPtr> ExecSet::OpenLogs(const std::string& id) const {
+  std::shared_ptr<StreamHub> hub;
+  {
+    absl::MutexLock lock(&hubs_mutex_);
+    const auto at = hubs_.find(id);
+    if (at != hubs_.end()) hub = at->second;
+  }
+  if (hub == nullptr) return ExecNotFound(id);
+  return hub->OpenLogs();
+}
+
+void ExecSet::Abandon(const std::string& id) {
+  const UnitPtr unit = Find(id);
+  if (unit == nullptr || unit->launch == nullptr) return;
+  unit->launch->ticket->CancelOwn();
+}
+
+void ExecSet::BeginShutdown() {
+  for (const auto& [number, unit] : units_) {
+    unit->waiters.FailAll(ShuttingDown());
+  }
+}
+
+void ExecSet::OnShutdown() {
+  for (const auto& [number, unit] : units_) {
+    const std::unique_ptr<Launch> launch = std::move(unit->launch);
+    if (launch == nullptr) continue;
+    launch->ticket->Announce(ShuttingDown(), "");
+    launch->callback(ShuttingDown());
+  }
+}
+
+store::ExitInfo ExecSet::EndOf(const Unit& unit, int64_t run,
+                               store::ExitReason reason) const {
+  const std::optional<record::ExitRecord> record =
+      ReadExit(unit.source->directory(), run);
+  if (record.has_value()) return ExitInfoOf(*record);
+  return UnknownExit(run, reason, "its container ended and left no record",
+                     unit.record.start_time, absl::Now());
+}
+
+void ExecSet::CollectEnded(int64_t run, store::ExitReason reason,
+                           store::Transaction* transaction) {
+  for (const auto& [number, unit] : units_) {
+    if (unit->record.exit.has_value() || unit->launch != nullptr) continue;
+    SetExit(unit.get(), EndOf(*unit, run, reason));
+    unit->ended_with_container = true;
+    transaction->put_execs.push_back(unit->record);
+    transaction->AddEvent("exec.exited", container_id_, unit->record.id,
+                          unit->record.request_id);
+  }
+}
+
+void ExecSet::OnContainerExit() {
+  std::vector<UnitPtr> all;
+  for (const auto& [number, unit] : units_) all.push_back(unit);
+  for (const UnitPtr& unit : all) {
+    if (unit->launch != nullptr) {
+      const ContainerPtr container = ContainerRow();
+      FailStart(unit, WrongState(container_id_, store::ContainerState::kExited,
+                                 "RUNNING"));
+    } else if (std::exchange(unit->ended_with_container, false)) {
+      AfterExit(unit);
+    }
+  }
+}
+
+void ExecSet::OnRemoved() {
+  for (const auto& [number, unit] : units_) {
+    queue_->Cancel(unit->retention);
+    unit->source->SetRemoved();
+    unit->waiters.FailAll(ExecNotFound(unit->record.id));
+  }
+  units_.clear();
+  absl::MutexLock lock(&hubs_mutex_);
+  hubs_.clear();
+}
+
+void ExecSet::Restore(const std::vector<ExecPtr>& rows) {
+  for (const ExecPtr& row : rows) {
+    const UnitPtr unit = NewUnit(*row);
+    if (row->exit.has_value()) Keep(unit);
+  }
+}
+
+void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
+                    const std::vector<shim::StateExec>& running) {
+  std::vector<UnitPtr> all;
+  for (const auto& [number, unit] : units_) {
+    if (!unit->record.exit.has_value()) all.push_back(unit);
+  }
+  for (const UnitPtr& unit : all) {
+    const auto state = std::find_if(running.begin(), running.end(),
+                                    [&unit](const shim::StateExec& one) {
+                                      return one.number == unit->record.number;
+                                    });
+    if (state == running.end() || state->phase == shim::Phase::kExited) {
+      const bool started = unit->record.intent == store::Intent::kNone;
+      const auto record = ReadExit(unit->source->directory(), run);
+      if (started || record.has_value()) {
+        OnExited(unit, EndOf(*unit, run, store::ExitReason::kShimLost));
+      } else {
+        Forget(unit);
+      }
+      continue;
+    }
+    AdoptRunning(conn, unit, run, *state);
+  }
+}
+
+void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                           int64_t run, const shim::StateExec& state) {
+  store::ExecRecord& record = unit->record;
+  if (record.intent != store::Intent::kNone) {
+    // It was started, and the daemon died before it could say so.
+    record.intent = store::Intent::kNone;
+    record.pid = state.pid;
+    record.start_time = absl::FromUnixNanos(state.start_time_ns);
+    store::Transaction transaction;
+    transaction.put_execs.push_back(record);
+    transaction.AddEvent("exec.started", container_id_, record.id,
+                         record.request_id);
+    FinishInterrupted(env_, record.request_id, record.id, &transaction);
+    base::IgnoreError(env_->store->Commit(std::move(transaction)).status(),
+                      "its exit will be a change of the row as well");
+  }
+  unit->source->SetRunning(run);
+  unit->hub->OnRunning(conn, state.stdin_offset, state.stdin_closed != 0);
+}
+
+// A row whose exec was never made.
+void ExecSet::Forget(const UnitPtr& unit) {
+  store::Transaction transaction;
+  transaction.erase_execs.push_back(unit->record.id);
+  if (!unit->record.request_id.empty()) {
+    transaction.erase_requests.push_back(unit->record.request_id);
+  }
+  base::IgnoreError(env_->store->Commit(std::move(transaction)).status(),
+                    "tried again at the next start");
+  base::IgnoreError(env_->trash->Throw(unit->source->directory()),
+                    "the directory goes with the container's");
+  Erase(*unit);
+}
+
+std::set<uint64_t> ExecSet::Numbers() const {
+  std::set<uint64_t> numbers;
+  for (const auto& [number, unit] : units_) numbers.insert(number);
+  return numbers;
+}
+
+bool ExecSet::AwaitsDelivery() const {
+  return std::any_of(units_.begin(), units_.end(), [](const auto& one) {
+    return one.second->hub->AwaitsDelivery();
+  });
+}
+
+}  // namespace caisson::core

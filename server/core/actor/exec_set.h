@@ -1,0 +1,131 @@
+// The execs of one container: those that start, run, and are kept for a while
+// after their end.
+//
+//   Start --kExec--> shim --kStarted--> running --kExited--> kept
+//                       |--kFailed--> nothing is left      --retention--> gone
+//
+// Process: caissond. Thread: the container's queue. Callbacks run on it.
+#ifndef CAISSON_SERVER_CORE_ACTOR_EXEC_SET_H_
+#define CAISSON_SERVER_CORE_ACTOR_EXEC_SET_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+#include "server/core/actor/env.h"
+#include "server/core/actor/kill_lane.h"
+#include "server/core/actor/launch.h"
+#include "server/core/actor/waiters.h"
+#include "server/core/exec_manager.h"
+#include "server/core/stream/stream_hub.h"
+
+namespace caisson::core {
+
+// What an exec needs of its container at the moment.
+struct ExecHost {
+  ContainerPtr container;  // published; runs
+  shimlink::ConnPtr conn;
+};
+
+class ExecSet {
+ public:
+  struct StartArgs {
+    std::string id;  // of the exec to make
+    spec::ExecSpec spec;
+    TicketPtr ticket;
+    absl::Time begin;
+  };
+
+  // `lane` is the container's and outlives this.
+  ExecSet(Env* env, std::shared_ptr<SerialQueue> queue, KillLane* lane,
+          std::string container_id);
+  ~ExecSet();
+  ExecSet(const ExecSet&) = delete;
+  ExecSet& operator=(const ExecSet&) = delete;
+
+  void Start(const ExecHost& host, StartArgs args, Callback<Started> callback);
+  // A frame for target n > 0.
+  void OnFrame(const shimlink::ConnPtr& conn, const ShimFrame& frame);
+
+  // The container has ended, and with it every exec. First the records to
+  // commit with the container's exit; then, once that is done, what follows.
+  void CollectEnded(int64_t run, store::ExitReason reason,
+                    store::Transaction* transaction);
+  void OnContainerExit();
+  // The container is gone.
+  void OnRemoved();
+
+  // By id of the exec; EXEC_NOT_FOUND.
+  uint64_t Wait(const std::string& id, Callback<WaitExecResult> callback);
+  void CancelWait(const std::string& id, uint64_t waiter);
+  void Attach(const std::string& id, const ContainerPtr& container,
+              Callback<Started> callback);
+  // Any thread.
+  absl::StatusOr<SessionPtr> OpenLogs(const std::string& id) const;
+  // The caller of Start is gone.
+  void Abandon(const std::string& id);
+  void BeginShutdown();
+  // The link is closed: starts under way are left to the next daemon.
+  void OnShutdown();
+
+  // Recovery: the rows of the store; then those that the shim says run.
+  void Restore(const std::vector<ExecPtr>& rows);
+  void Adopt(const shimlink::ConnPtr& conn, int64_t run,
+             const std::vector<shim::StateExec>& running);
+
+  // Numbers of all execs that have a row.
+  std::set<uint64_t> Numbers() const;
+  bool AwaitsDelivery() const;
+
+ private:
+  struct Launch;
+  struct Unit;
+  using UnitPtr = std::shared_ptr<Unit>;
+
+  UnitPtr NewUnit(store::ExecRecord record);
+  UnitPtr Find(const std::string& id) const;
+  void Erase(const Unit& unit);
+  absl::Status Send(const ExecHost& host, Unit* unit);
+  void OnStarted(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                 const shim::StartedBody& body);
+  void FailStart(const UnitPtr& unit, absl::Status status);
+  void OnExited(const UnitPtr& unit, store::ExitInfo info);
+  void SetExit(Unit* unit, store::ExitInfo info);
+  void AfterExit(const UnitPtr& unit);
+  void Keep(const UnitPtr& unit);
+  void KeepAtMost(size_t finished);
+  void Expire(const std::string& id);
+  store::ExitInfo EndOf(const Unit& unit, int64_t run,
+                        store::ExitReason reason) const;
+  void AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                    int64_t run, const shim::StateExec& state);
+  void Forget(const UnitPtr& unit);
+  ContainerPtr ContainerRow() const;
+  cgroup::Group GroupOf(const Unit& unit) const;
+
+  Env* const env_;
+  const std::shared_ptr<SerialQueue> queue_;
+  KillLane* const lane_;
+  const std::string container_id_;
+  std::map<uint32_t, UnitPtr> units_;  // by number
+  uint32_t last_number_ = 0;
+  mutable absl::Mutex hubs_mutex_;
+  std::map<std::string, std::shared_ptr<StreamHub>> hubs_
+      ABSL_GUARDED_BY(hubs_mutex_);  // by id of the exec
+  // Timers of units must not outlive this.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_ACTOR_EXEC_SET_H_

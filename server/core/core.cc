@@ -1,0 +1,159 @@
+#include "server/core/core.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/cgroup/base.h"
+#include "runtime/cgroup/facts.h"
+#include "server/core/actor/env.h"
+#include "server/core/host/host_system.h"
+#include "server/core/manager/containers.h"
+#include "server/core/manager/execs.h"
+#include "server/core/manager/recovery.h"
+#include "server/core/manager/registry.h"
+
+namespace caisson::core {
+namespace {
+
+constexpr int kBlockingThreads = 4;
+constexpr int kLaneThreads = 4;
+constexpr absl::Duration kKeeperLimit = absl::Seconds(10);
+
+int ThreadsFor(int wanted) {
+  if (wanted > 0) return wanted;
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(processors, 2, 8);
+}
+
+std::map<std::string, int64_t> Limits() {
+  return {{"containers", kMaxContainers},
+          {"execs_per_container", kMaxRunningExecs},
+          {"finished_execs_per_container", kMaxFinishedExecs}};
+}
+
+// The parts in the order in which they are made; they go in the reverse.
+class CoreImpl final : public Core {
+ public:
+  CoreImpl(const CoreOptions& options, store::Store* store,
+           OutputService* output)
+      : executor_(ThreadsFor(options.threads), "core"),
+        blocking_(kBlockingThreads, "core-blocking"),
+        lane_(&executor_, kLaneThreads),
+        requests_(store),
+        registry_(store),
+        containers_(&env_, &registry_),
+        execs_(&env_, &registry_) {
+    env_.store = store;
+    env_.output = output;
+    env_.executor = &executor_;
+    env_.blocking = &blocking_;
+    env_.lane = &lane_;
+    env_.requests = &requests_;
+    env_.places.root = options.root;
+    env_.places.state = options.state;
+    env_.forget = [this](const std::string& id) { registry_.Remove(id); };
+  }
+
+  ~CoreImpl() override {
+    BeginShutdown();
+    // Shims see us leave; what their connections say last still runs.
+    link_.reset();
+    blocking_.Stop();
+    executor_.Stop();
+    registry_.Clear();
+  }
+
+  absl::Status Init(const CoreOptions& options);
+  absl::Status Recover() override;
+  void BeginShutdown() override;
+
+  ContainerManager& containers() override { return containers_; }
+  ExecManager& execs() override { return execs_; }
+  System& system() override { return *system_; }
+
+ private:
+  Env env_;
+  Executor executor_;
+  Executor blocking_;
+  SlowLane lane_;
+  RequestTable requests_;
+  Registry registry_;
+  Containers containers_;
+  Execs execs_;
+  std::unique_ptr<Trash> trash_;
+  std::unique_ptr<HostSystem> system_;
+  std::unique_ptr<shimlink::Link> link_;
+};
+
+absl::Status CoreImpl::Init(const CoreOptions& options) {
+  CAISSON_ASSIGN_OR_RETURN(env_.facts, linux_::DetectHostFacts());
+  CAISSON_ASSIGN_OR_RETURN(const cgroup::Facts cgroups, cgroup::Detect());
+  CAISSON_ASSIGN_OR_RETURN(env_.places.base,
+                           cgroup::ResolveBase(cgroups, options.cgroup_base));
+  CAISSON_RETURN_IF_ERROR(
+      cgroup::CreateBase(env_.store->store_id(), &env_.places.base));
+  CAISSON_RETURN_IF_ERROR(
+      base::MakeDirectories(options.root + "/containers", 0700));
+  CAISSON_ASSIGN_OR_RETURN(trash_, Trash::Open(options.root));
+  env_.trash = trash_.get();
+
+  shimlink::LinkOptions link;
+  link.state_directory = options.state;
+  link.shim_program = options.shim_path;
+  link.keeper_arguments = {"--keeper", "--state", options.state};
+  if (!options.cgroup_base.empty()) {
+    link.keeper_arguments.push_back("--cgroup-base");
+    link.keeper_arguments.push_back(options.cgroup_base);
+  }
+  CAISSON_ASSIGN_OR_RETURN(link_, shimlink::Link::Open(std::move(link)));
+  env_.link = link_.get();
+  // Without one everything but starts works.
+  if (absl::Status status = link_->WaitForKeeper(kKeeperLimit); !status.ok()) {
+    CAISSON_LOG(kError, "no keeper yet", {"error", status.ToString()});
+  }
+
+  HostSystem::Sources sources;
+  sources.places = env_.places;
+  sources.facts = env_.facts;
+  sources.limits = Limits();
+  sources.expected = [this] {
+    std::vector<ExpectedContainer> expected;
+    for (const ActorPtr& actor : registry_.All()) {
+      expected.push_back(actor->Expected());
+    }
+    return expected;
+  };
+  system_ =
+      std::make_unique<HostSystem>(std::move(sources), env_.store, &executor_);
+  return absl::OkStatus();
+}
+
+absl::Status CoreImpl::Recover() {
+  RecoverContainers(&env_, &registry_);
+  env_.recovering = false;
+  return absl::OkStatus();
+}
+
+void CoreImpl::BeginShutdown() {
+  if (env_.shutting_down.exchange(true)) return;
+  for (const ActorPtr& actor : registry_.All()) {
+    actor->queue().Post([actor] { actor->BeginShutdown(); });
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Core>> Core::Open(CoreOptions options,
+                                                 store::Store* store,
+                                                 OutputService* output) {
+  auto core = std::make_unique<CoreImpl>(options, store, output);
+  CAISSON_RETURN_IF_ERROR(core->Init(options));
+  return std::unique_ptr<Core>(std::move(core));
+}
+
+}  // namespace caisson::core

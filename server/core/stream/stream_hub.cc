@@ -1,0 +1,270 @@
+#include "server/core/stream/stream_hub.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/error_detail.h"
+#include "runtime/shim/protocol/frames.h"
+#include "server/core/stream/session.h"
+
+namespace caisson::core {
+namespace {
+
+using shim::FrameType;
+
+constexpr int64_t kWindow = shim::kStdinWindowBytes;
+
+absl::Status SupersededError() {
+  return base::MakeError(
+      absl::StatusCode::kAborted, "STREAM_SUPERSEDED",
+      "a newer stream with the same request_id took the input over");
+}
+
+bool IsTerminalSize(const spec::TerminalSize& size) {
+  constexpr int32_t kMax = std::numeric_limits<uint16_t>::max();
+  return size.rows >= 1 && size.rows <= kMax && size.cols >= 1 &&
+         size.cols <= kMax;
+}
+
+}  // namespace
+
+StreamHub::StreamHub(std::shared_ptr<SerialQueue> queue,
+                     std::shared_ptr<OutputSource> source,
+                     StreamHubOptions options, KillFunction kill)
+    : queue_(std::move(queue)),
+      source_(std::move(source)),
+      options_(options),
+      kill_(std::move(kill)) {}
+
+SessionPtr StreamHub::Open(StreamRole role) {
+  const uint64_t number = ++last_session_;
+  Stream stream;
+  stream.role = role;
+  if (role == StreamRole::kOwner) {
+    if (const auto old = streams_.find(owner_); old != streams_.end()) {
+      old->second.superseded = true;
+      old->second.lane->Close();
+      undelivered_.erase(owner_);
+    }
+    owner_ = number;
+    owner_lost_ = false;
+    stream.lane = std::make_shared<ReaderLane>(options_.target);
+    if (conn_ != nullptr) stream.lane->Connect(conn_);
+  }
+  if (role != StreamRole::kLogs && disconnect_sent_ && conn_ != nullptr) {
+    // In time: what the loss of the owner would have done does not happen.
+    disconnect_sent_ = false;
+    conn_->SendBody(FrameType::kDisconnect, options_.target,
+                    shim::DisconnectBody{.disconnected = 0, .reserved = 0});
+  }
+  auto session = std::make_shared<HubSession>(shared_from_this(), number, role,
+                                              stream.lane);
+  Register(number, std::move(stream));
+  return session;
+}
+
+SessionPtr StreamHub::OpenLogs() {
+  const uint64_t number = ++last_session_;
+  queue_->Post([hub = shared_from_this(), number] {
+    Stream stream;
+    stream.role = StreamRole::kLogs;
+    hub->Register(number, std::move(stream));
+  });
+  return std::make_shared<HubSession>(shared_from_this(), number,
+                                      StreamRole::kLogs, nullptr);
+}
+
+void StreamHub::Register(uint64_t number, Stream stream) {
+  // One that opens after the exit has to be told as well.
+  const bool ended = started_ && conn_ == nullptr;
+  if (ended) undelivered_.emplace(number, stream.role == StreamRole::kOwner);
+  streams_.emplace(number, std::move(stream));
+}
+
+void StreamHub::OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
+                          bool stdin_closed) {
+  conn_ = std::move(conn);
+  started_ = true;
+  closed_ = stdin_closed;
+  taken_ = sent_ = written_ = stdin_offset;
+  undelivered_.clear();
+  for (auto& [number, stream] : streams_) {
+    if (stream.lane != nullptr && number == owner_) stream.lane->Connect(conn_);
+  }
+  if (close_wanted_) CloseInput();
+  if (owner_lost_) SendDisconnect();
+}
+
+void StreamHub::OnProgress(int64_t offset, bool closed) {
+  written_ = std::max(written_, offset);
+  closed_ = closed_ || closed;
+  if (closed_) DropInput();
+  Pump();
+  TellProgress();
+}
+
+void StreamHub::OnExited() {
+  conn_ = nullptr;
+  close_wanted_ = false;
+  disconnect_sent_ = false;
+  DropInput();
+  TellProgress();
+  for (auto& [number, stream] : streams_) {
+    if (stream.lane != nullptr) stream.lane->Close();
+    if (!stream.superseded) undelivered_.emplace(number, number == owner_);
+  }
+}
+
+void StreamHub::SetDeliveryListener(absl::AnyInvocable<void()> listener) {
+  delivery_listener_ = std::move(listener);
+}
+
+void StreamHub::Listen(uint64_t session,
+                       absl::AnyInvocable<void(StdinProgress)> listener) {
+  const auto at = streams_.find(session);
+  if (at != streams_.end()) at->second.listener = std::move(listener);
+}
+
+void StreamHub::Write(uint64_t session, std::optional<int64_t> offset,
+                      std::string bytes, DoneCallback callback) {
+  const auto at = streams_.find(session);
+  if (at == streams_.end() || at->second.role == StreamRole::kLogs) {
+    callback(absl::OkStatus());
+    return;
+  }
+  Stream& stream = at->second;
+  if (stream.superseded) {
+    callback(SupersededError());
+    return;
+  }
+  if (offset.has_value() && (*offset < 0 || *offset > taken_)) {
+    callback(base::InvalidFields(
+        {{"stdin.offset", "is beyond the input that was sent so far"}}));
+    return;
+  }
+  stream.wrote = true;
+  if (input_closed() || close_wanted_) {
+    if (stream.listener) {
+      stream.listener({.offset = written_, .closed = true});
+    }
+    callback(absl::OkStatus());
+    return;
+  }
+  const int64_t skip = offset.has_value() ? taken_ - *offset : 0;
+  if (skip >= static_cast<int64_t>(bytes.size())) {
+    callback(absl::OkStatus());
+    return;
+  }
+  taken_ += static_cast<int64_t>(bytes.size()) - skip;
+  pending_.push_back({.bytes = std::move(bytes),
+                      .sent = static_cast<size_t>(skip),
+                      .callback = std::move(callback)});
+  Pump();
+}
+
+// Sends what fits into the shim's window.
+void StreamHub::Pump() {
+  while (!pending_.empty() && conn_ != nullptr) {
+    Input& input = pending_.front();
+    const int64_t room = kWindow - (sent_ - written_);
+    if (room <= 0) return;
+    const size_t size =
+        std::min({input.bytes.size() - input.sent, shim::kMaxStdinBytes,
+                  static_cast<size_t>(room)});
+    const std::string_view piece(input.bytes.data() + input.sent, size);
+    if (!conn_->SendBody(FrameType::kStdin, options_.target,
+                         shim::StdinBody{.offset = sent_}, piece)) {
+      DropInput();  // the shim is gone, which will be reported
+      return;
+    }
+    sent_ += static_cast<int64_t>(size);
+    input.sent += size;
+    if (input.sent < input.bytes.size()) continue;
+    DoneCallback callback = std::move(input.callback);
+    pending_.pop_front();
+    callback(absl::OkStatus());
+  }
+  if (pending_.empty() && close_wanted_ && conn_ != nullptr && !closed_) {
+    close_wanted_ = false;
+    conn_->Send(FrameType::kCloseStdin, options_.target);
+  }
+}
+
+void StreamHub::DropInput() {
+  std::deque<Input> dropped;
+  dropped.swap(pending_);
+  taken_ = sent_;
+  for (Input& input : dropped) input.callback(absl::OkStatus());
+}
+
+void StreamHub::TellProgress() {
+  const StdinProgress progress = {.offset = written_, .closed = input_closed()};
+  for (auto& [number, stream] : streams_) {
+    if (stream.listener && stream.wrote) stream.listener(progress);
+  }
+}
+
+void StreamHub::CloseInput() {
+  if (closed_ || (started_ && conn_ == nullptr)) return;
+  close_wanted_ = true;
+  Pump();
+}
+
+void StreamHub::Resize(spec::TerminalSize size, DoneCallback callback) {
+  if (!options_.tty) {
+    callback(base::MakeError(absl::StatusCode::kFailedPrecondition, "NOT_A_TTY",
+                             "the process has no terminal"));
+    return;
+  }
+  if (!IsTerminalSize(size)) {
+    callback(base::InvalidFields({{"resize", "is not a size of 1 to 65535"}}));
+    return;
+  }
+  if (conn_ != nullptr) {
+    conn_->SendBody(FrameType::kResize, options_.target,
+                    shim::ResizeBody{.rows = static_cast<uint16_t>(size.rows),
+                                     .cols = static_cast<uint16_t>(size.cols),
+                                     .reserved = 0});
+  }
+  callback(absl::OkStatus());
+}
+
+void StreamHub::Kill(SignalArgs args, DoneCallback callback) {
+  kill_(std::move(args), std::move(callback));
+}
+
+void StreamHub::Leave(uint64_t session, StreamEnd end) {
+  const auto at = streams_.find(session);
+  if (at == streams_.end()) return;
+  const bool was_owner = session == owner_;
+  const bool closes_input =
+      at->second.wrote && options_.stdin_mode == spec::StdinMode::kOnce;
+  if (was_owner && at->second.lane->Close() && conn_ != nullptr) {
+    conn_->SendBody(FrameType::kReader, options_.target,
+                    shim::ReaderBody{.offset = shim::kNoReader});
+  }
+  streams_.erase(at);
+  if (closes_input) CloseInput();
+  if (was_owner) LoseOwner(end);
+  const bool told = undelivered_.erase(session) > 0;
+  if ((told || was_owner) && delivery_listener_) delivery_listener_();
+}
+
+void StreamHub::LoseOwner(StreamEnd end) {
+  owner_ = 0;
+  if (end != StreamEnd::kDisconnected) return;
+  owner_lost_ = true;
+  SendDisconnect();
+}
+
+// The shim knows the policy and runs it: it holds without a daemon, too.
+void StreamHub::SendDisconnect() {
+  if (conn_ == nullptr || disconnect_sent_) return;
+  disconnect_sent_ = true;
+  conn_->SendBody(FrameType::kDisconnect, options_.target,
+                  shim::DisconnectBody{.disconnected = 1, .reserved = 0});
+}
+
+}  // namespace caisson::core
