@@ -27,7 +27,8 @@ int ReadSlot(int exit_fd, uint64_t slot, ExitRecord* record) noexcept {
   } while (size < 0 && errno == EINTR);
   if (size < 0) return errno;
   if (size != static_cast<ssize_t>(sizeof(*record))) return ENOENT;
-  return CheckExitRecord(*record) ? 0 : ENOENT;
+  // A record of the other slot's runs has no business here.
+  return CheckExitRecord(*record) && record->run % 2 == slot % 2 ? 0 : ENOENT;
 }
 
 }  // namespace

@@ -18,11 +18,6 @@ using record::CutCause;
 using record::ExitCompleteness;
 using record::LogStream;
 
-// What may still come after the exit from whoever holds the pipes.
-constexpr int64_t kDrainNs = 100 * kNsPerMs;
-// A full disk holds up the end of a process this long, no longer.
-constexpr int64_t kDiskGraceNs = 2 * kNsPerSecond;
-constexpr int64_t kDiskRetryNs = 500 * kNsPerMs;
 // A terminal that nobody has open may be opened again.
 constexpr int64_t kTerminalPollNs = 100 * kNsPerMs;
 
@@ -86,7 +81,7 @@ void Output::SetReader(int64_t offset) noexcept {
 
 void Output::Drain() noexcept {
   mode_ = Mode::kDraining;
-  give_up_ns_ = MonotonicNs() + kDiskGraceNs;
+  give_up_ns_ = MonotonicNs() + options_.disk_grace_ns;
   for (Source& source : sources_) {
     if (source.fd.is_valid()) {
       source.present_at_exit = Readable(source.fd.get());
@@ -99,7 +94,7 @@ void Output::Drain() noexcept {
     return;
   }
   UpdateWatches();
-  drain_timer_.Arm(loop_, kDrainNs);
+  drain_timer_.Arm(loop_, options_.drain_ns);
 }
 
 bool Output::DiscardRest() noexcept {
@@ -186,7 +181,7 @@ void Output::Keep(Source* source, const char* data, size_t size) noexcept {
   const size_t written = WriteLog(source->stream, data, size);
   if (blocked_) {
     Stash(source->stream, data + written, size - written);
-    if (blocked_) retry_timer_.Arm(loop_, kDiskRetryNs);
+    if (blocked_) retry_timer_.Arm(loop_, options_.disk_retry_ns);
     UpdateWatches();
   }
 }
@@ -295,7 +290,7 @@ void Output::UpdateWatches() noexcept {
 
 void Output::RetryWrite() noexcept {
   if (!WriteStash()) {
-    retry_timer_.Arm(loop_, kDiskRetryNs);
+    retry_timer_.Arm(loop_, options_.disk_retry_ns);
     return;
   }
   UpdateWatches();
@@ -305,7 +300,7 @@ void Output::RetryWrite() noexcept {
 // Somebody still holds a pipe, or the disk holds us up.
 void Output::EndDrain() noexcept {
   if (blocked_ && !WriteStash() && MonotonicNs() < give_up_ns_) {
-    drain_timer_.Arm(loop_, kDrainNs);
+    drain_timer_.Arm(loop_, options_.drain_ns);
     return;
   }
   if (blocked_) CutUnwritten();

@@ -49,6 +49,11 @@ class Output {
     int64_t limit_bytes = 0;      // 0: none
     bool has_reader = false;      // starts with a named reader
     char* read_buffer = nullptr;  // kReadBytes, shared
+    // After the exit: what may still come from whoever holds the pipes, and
+    // how long a full disk holds up the end.
+    int64_t drain_ns = 100 * kNsPerMs;
+    int64_t disk_grace_ns = 2 * kNsPerSecond;
+    int64_t disk_retry_ns = 500 * kNsPerMs;
   };
   // How the drain ended.
   struct End {
