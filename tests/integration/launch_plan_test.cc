@@ -18,6 +18,7 @@
 
 #include "runtime/base/str_cat.h"
 #include "runtime/plan/header.h"
+#include "runtime/plan/host_devices.h"
 #include "runtime/plan/ops.h"
 #include "runtime/spec/defaults.h"
 #include "tests/integration/plan_runner.h"
@@ -221,6 +222,49 @@ TEST_F(RootLaunchPlanTest, StandardDevicesWork) {
       "/dev/null 1:3 666\n/dev/zero 1:5 666\n/dev/full 1:7 666\n"
       "/dev/random 1:8 666\n/dev/urandom 1:9 666\n/dev/tty 5:0 666\n"
       "pts/ptmx\n/proc/self/fd\n3\nok\n15\n");
+}
+
+class RootDeviceTest : public RootLaunchPlanTest {
+ protected:
+  // Listed for reading only; unlisted is refused even to who may make nodes.
+  void ExpectFiltered() {
+    runner_.context().devices = plan::DetectDevices(Spec());
+    EXPECT_THAT(
+        Output(Spec()),
+        AllOf(HasSubstr("null works\n"), HasSubstr("read works\n"),
+              HasSubstr("write refused\n"), HasSubstr("disk refused\n")));
+  }
+  spec::ContainerSpec Spec() {
+    spec::ContainerSpec spec = runner_.Shell(
+        "echo x >/dev/null && echo null works; "
+        "true </dev/sub/log && echo read works; "
+        "(: >/dev/sub/log) 2>/dev/null || echo write refused; "
+        "mknod /tmp/disk b 8 0 2>/dev/null || echo disk refused");
+    spec.devices = {{"/dev/kmsg", "/dev/sub/log", "r", false}};
+    spec.process.capabilities = spec::Capabilities{{"MKNOD", "SYSLOG"}, {}, {}};
+    spec.resources.pids_limit = -1;
+    return spec;
+  }
+};
+
+TEST_F(RootDeviceTest, OnlyListedDevicesCanBeUsed) {
+  ExpectFiltered();
+}
+
+TEST_F(RootDeviceTest, UnifiedHierarchyFiltersByProgram) {
+  ASSERT_TRUE(runner_.UseUnifiedOnly());
+  ExpectFiltered();
+}
+
+TEST_F(RootLaunchPlanTest, UnifiedHierarchyIsReadOnlyFromItsOwnRootDown) {
+  ASSERT_TRUE(runner_.UseUnifiedOnly());
+  spec::ContainerSpec spec = runner_.Shell(
+      "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | head -1; "
+      "mkdir /sys/fs/cgroup/x 2>/dev/null || echo refused");
+  fs::create_symlink("busybox", runner_.rootfs() + "/bin/mkdir");
+  spec.resources.pids_limit = -1;
+  EXPECT_THAT(Output(spec),
+              AllOf(HasSubstr("0::/\n"), EndsWith("1\nrefused\n")));
 }
 
 TEST_F(RootLaunchPlanTest, NamesNetworkAndLimits) {

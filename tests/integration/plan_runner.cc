@@ -223,13 +223,26 @@ PlanRunner::PlanRunner() {
     Die("cgroup base");
   }
   base_ = *base;
+  made_base_ = base_;
 }
 
 PlanRunner::~PlanRunner() {
   RemoveCgroups();
-  base::IgnoreError(cgroup::RemoveBase(base_), "reported by the leak check");
+  base::IgnoreError(cgroup::RemoveBase(made_base_),
+                    "reported by the leak check");
   std::error_code ignored;
   fs::remove_all(directory_, ignored);
+}
+
+bool PlanRunner::UseUnifiedOnly() {
+  std::erase_if(base_.facts.hierarchies, [](const cgroup::Hierarchy& tree) {
+    return tree.version == cgroup::Version::kV1;
+  });
+  std::erase_if(base_.group.directories,
+                [](const cgroup::Directory& directory) {
+                  return directory.what != cgroup::kUnified;
+                });
+  return !base_.facts.hierarchies.empty() && !base_.group.directories.empty();
 }
 
 void PlanRunner::ResetLayer() {

@@ -96,6 +96,9 @@ class PlanRunner {
   void Kill(RunningPlan* running);
   // The process is a zombie when this returns.
   void AwaitDeath(const RunningPlan& running);
+  // From now on as on a host that has the unified hierarchy only; without
+  // controllers if others have them here. False: there is no such hierarchy.
+  bool UseUnifiedOnly();
   // Makes upper and work directories empty again.
   void ResetLayer();
   void RemoveCgroups();
@@ -110,6 +113,7 @@ class PlanRunner {
   std::string rootfs_;
   linux_::HostFacts facts_;
   cgroup::Base base_;
+  cgroup::Base made_base_;  // all that there is to remove
   plan::LaunchContext context_;
 };
 
