@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 
+import programs
 import report
 import results
 import stages
@@ -115,6 +116,25 @@ class StagesTest(Folder):
         stage = self.run_stage("setsid", "-f", "sleep", "100")
         self.assertRegex(stage.error, r"left behind: (setsid|sleep)\(")
         self.assertEqual(strays.end_all(), [])
+
+    def test_a_program_that_leaves_a_process(self):
+        runner = stages.Runner(self.folder, self.folder / "logs")
+        program = programs.Program(
+            "p", ["/usr/bin/setsid", "-f", "sleep", "100"], {}, 60)
+        stage = programs.run_all(runner, "s", [program], {})
+        self.assertEqual(
+            [(r.name, r.status) for r in stage.results],
+            [("p.Program", PASSED), ("p.LeavesNoProcess", FAILED)])
+
+    def test_a_program_that_was_not_built(self):
+        runner = stages.Runner(self.folder, self.folder / "logs")
+        stage = programs.run_all(
+            runner, "s", [programs.Program("p", ["/none"], {}, 60)], {})
+        self.assertEqual([r.status for r in stage.results], [FAILED])
+
+    def test_no_program_at_all(self):
+        runner = stages.Runner(self.folder, self.folder / "logs")
+        self.assertFalse(programs.run_all(runner, "s", [], {}).ok)
 
     def test_a_broken_stage_counts(self):
         self.assertEqual(

@@ -12,7 +12,8 @@ import results as results_lib
 import strays
 
 TAIL_LINES = 40
-ERROR = re.compile(r"^FAILED: |\berror: |\*\*\*Failed|ERROR: \w+Sanitizer")
+ERROR = re.compile(
+    r"^FAILED: |\berror: |\*\*\*Failed|ERROR: \w+Sanitizer|: Failure$")
 
 
 @dataclasses.dataclass
@@ -52,7 +53,7 @@ class Runner:
         print(f"== {stage.name}: {' '.join(map(str, command))}", flush=True)
         start = time.monotonic()
         with open(log, mode, encoding="utf-8") as output:
-            status = _run(command, limit, output, env, cwd or self.root)
+            status = run_process(command, limit, output, env, cwd or self.root)
         left = strays.end_all()
         took = time.monotonic() - start
         stage.seconds += took
@@ -65,7 +66,7 @@ class Runner:
             why += ", processes left behind: " + ", ".join(left[:10])
         stage.error = f"{why}, see {log}"
         print(f"   FAILED after {took:.0f} s: {why}", flush=True)
-        print(_tail(log), flush=True)
+        print(tail(log), flush=True)
         return False
 
     def fail(self, name, why):
@@ -76,7 +77,7 @@ class Runner:
         return stage
 
 
-def _run(command, limit, output, env, cwd):
+def run_process(command, limit, output, env, cwd):
     """Exit status, or None when the time was over."""
     process = subprocess.Popen(
         [str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL,
@@ -93,7 +94,7 @@ def _run(command, limit, output, env, cwd):
             process.wait()
 
 
-def _tail(path):
+def tail(path):
     """What most likely tells why: around the first error, and the end."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     first = next((n for n, line in enumerate(lines) if ERROR.search(line)),

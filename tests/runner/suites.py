@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import guest as guest_lib
+import programs
 import results as results_lib
 
 GUEST = "guest"
@@ -69,8 +70,10 @@ def unit(runner, preset):
           jobs=_jobs())
 
 
-def root(runner, preset):
-    ctest(runner, ROOT_TESTS, [f"build/{preset}"], "root", 1500)
+def root(runner, preset, name=ROOT_TESTS, env=None):
+    programs.run_all(
+        runner, name, programs.registered(
+            runner.root, f"build/{preset}", "root"), env or {})
 
 
 def sanitized_unit(runner, preset, folders):
@@ -93,8 +96,7 @@ def sanitized_root(runner):
         # What a test leaks on purpose, by exec or _exit, is no finding.
         env = {**SANITIZER_ENV, "CAISSON_TEST_TIMEOUT_SCALE": "5"}
         env["ASAN_OPTIONS"] += ":detect_leaks=0"
-        ctest(runner, "root tests asan", ["build/asan"], "root", 3600,
-              env=env)
+        root(runner, "asan", name="root tests asan", env=env)
 
 
 def clang(runner):
