@@ -22,6 +22,7 @@ Task::Task(const Options& options) noexcept : options_(options) {
   grace_timer_.Bind<&Task::OnGraceOver>(this);
   disconnect_timer_.Bind<&Task::OnDisconnectGraceOver>(this);
   linger_timer_.Bind<&Task::CheckReleased>(this);
+  settle_timer_.Bind<&Task::FinishWhenSettled>(this);
 }
 
 Task::~Task() {
@@ -84,7 +85,7 @@ void Task::Signal(const KillBody& kill) noexcept {
   if (kill.scope == Scope::kProcess) {
     SignalProcess(kill.signal);
   } else if (kill.signal == SIGKILL) {
-    KillGroup(plan());
+    KillTree();
   } else {
     SignalGroup(plan(), kill.signal);
   }

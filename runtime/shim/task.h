@@ -141,6 +141,8 @@ class Task final : public InputListener,
 
   // task_end.cc
   void End(record::ExitCause cause, int signal, int64_t grace_ns) noexcept;
+  void KillTree() noexcept;
+  void FinishWhenSettled() noexcept;
   void OnGraceOver() noexcept;
   void OnDisconnectGraceOver() noexcept;
   bool OwnsPidNamespace() const noexcept;
@@ -200,6 +202,9 @@ class Task final : public InputListener,
   Timer grace_timer_;
   Timer disconnect_timer_;
   Timer linger_timer_;
+  Timer settle_timer_;
+  bool tree_killed_ = false;
+  int settle_polls_ = 0;
   record::ExitCause cause_ = record::ExitCause::kUnknown;
   int last_kill_signal_ = 0;
 };

@@ -18,6 +18,9 @@ using record::LogStream;
 
 // How often a group whose pipes are closed is asked whether it is empty.
 constexpr int64_t kLingerPollNs = 500 * kNsPerMs;
+// Processes that were killed close their pipes a moment before they are gone.
+constexpr int64_t kSettlePollNs = kNsPerMs;
+constexpr int kSettlePolls = 100;
 
 }  // namespace
 
@@ -39,7 +42,12 @@ void Task::KillAll(ExitCause cause) noexcept {
   if (cause_ == ExitCause::kUnknown) cause_ = cause;
   grace_timer_.Disarm();
   SignalProcess(SIGKILL);
-  if (is_exec() || !OwnsPidNamespace()) KillGroup(plan());
+  if (is_exec() || !OwnsPidNamespace()) KillTree();
+}
+
+void Task::KillTree() noexcept {
+  tree_killed_ = is_exec();
+  KillGroup(plan());
 }
 
 void Task::OnGraceOver() noexcept {
@@ -61,6 +69,15 @@ bool Task::OwnsPidNamespace() const noexcept {
 
 void Task::OnDrained() noexcept {
   drained_ = true;
+  FinishWhenSettled();
+}
+
+void Task::FinishWhenSettled() noexcept {
+  if (tree_killed_ && settle_polls_++ < kSettlePolls &&
+      IsGroupPopulated(plan())) {
+    settle_timer_.Arm(options_.loop, kSettlePollNs);
+    return;
+  }
   if (options_.host->MayFinish(this)) Finish();
 }
 

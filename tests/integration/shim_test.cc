@@ -11,7 +11,7 @@
 
 #include "runtime/plan/ops.h"
 #include "runtime/record/exit_record.h"
-#include "tests/integration/shim_driver.h"
+#include "tests/integration/shim_fixture.h"
 #include "tests/testing/environment.h"
 
 namespace caisson::testing {
@@ -28,53 +28,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class RootShimTest : public ::testing::Test {
- protected:
-  void SetUp() override { ASSERT_EQ(::geteuid(), 0u) << "needs root"; }
-
-  // Nothing may be left but the keeper.
-  void TearDown() override {
-    for (const auto& container : containers_) driver_.Remove(container.get());
-    EXPECT_TRUE(PollUntil(absl::Seconds(5),
-                          [&] { return driver_.Processes().size() == 1; }));
-    EXPECT_THAT(driver_.Cgroups(), IsEmpty());
-    EXPECT_TRUE(fs::is_empty(driver_.state() + "/shims"));
-  }
-
-  TestContainer* Adopt(std::unique_ptr<TestContainer> container) {
-    containers_.push_back(std::move(container));
-    return containers_.back().get();
-  }
-  TestContainer* Start(const std::string& script) {
-    return Start(driver_.Shell(script));
-  }
-  TestContainer* Start(const spec::ContainerSpec& spec) {
-    TestContainer* container = Adopt(driver_.Start(spec));
-    EXPECT_TRUE(container->shim->Await(FrameType::kStarted).has_value());
-    return container;
-  }
-  void SendStdin(TestContainer* container, int64_t offset,
-                 const std::string& text, uint32_t target = 0) {
-    container->shim->SendBody(FrameType::kStdin, target,
-                              shim::StdinBody{offset}, text);
-  }
-  shim::StateBody State(TestContainer* container) {
-    container->shim->SendBody(FrameType::kHello, 0, shim::HelloBody{1, 1, 0});
-    const auto state = container->shim->Await(FrameType::kState);
-    EXPECT_TRUE(state.has_value());
-    return state.has_value() ? state->As<shim::StateBody>() : shim::StateBody();
-  }
-  void AwaitOutput(TestContainer* container, const std::string& text,
-                   uint32_t exec = 0) {
-    EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] {
-      return driver_.ReadOutput(*container, exec).out.find(text) !=
-             std::string::npos;
-    })) << driver_.ReadOutput(*container, exec).out;
-  }
-
-  ShimDriver driver_;
-  std::vector<std::unique_ptr<TestContainer>> containers_;
-};
+class RootShimTest : public ShimFixture {};
 
 TEST_F(RootShimTest, RunsAProgramAndRecordsItsExit) {
   TestContainer* container = Start("echo out; echo err >&2; exit 7");
