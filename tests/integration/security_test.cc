@@ -1,0 +1,405 @@
+// What a container cannot do by default, and hostile root filesystems.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/testing/daemon_fixture.h"
+#include "tests/testing/temp_dir.h"
+
+namespace caisson::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class SecurityTest : public DaemonTest {
+ protected:
+  static ProbeFacts Probe(v1::ContainerSpec spec,
+                          const std::vector<std::string>& words) {
+    spec.mutable_process()->clear_args();
+    spec.mutable_process()->add_args(kProbe);
+    for (const std::string& word : words) {
+      spec.mutable_process()->add_args(word);
+    }
+    const Delivered delivered = RunToEnd(stubs(), spec);
+    EXPECT_THAT(delivered.status, IsOk());
+    return ProbeFacts(delivered.out);
+  }
+  static std::string Try(const std::vector<std::string>& words) {
+    std::vector<std::string> all = {"try"};
+    all.insert(all.end(), words.begin(), words.end());
+    return Probe(ShSpec(""), all).Get(words[0]);
+  }
+};
+
+TEST_F(SecurityTest, CapabilitiesAreFewInEverySet) {
+  const ProbeFacts facts = Probe(ShSpec(""), {"facts", "status"});
+  const std::string bounding = facts.Get("status.CapBnd");
+  EXPECT_EQ(facts.Get("status.CapEff"), bounding);
+  EXPECT_EQ(facts.Get("status.CapPrm"), bounding);
+  EXPECT_EQ(facts.Get("status.CapInh"), "0000000000000000");
+  EXPECT_EQ(facts.Get("status.CapAmb"), "0000000000000000");
+  const auto mask = std::stoull(bounding, nullptr, 16);
+  // SYS_MODULE 16, SYS_RAWIO 17, SYS_PTRACE 19, SYS_ADMIN 21, SYS_BOOT 22,
+  // SYS_TIME 25, MKNOD 27, AUDIT_CONTROL 30, MAC_ADMIN 33, BPF 39.
+  for (const int number : {16, 17, 19, 21, 22, 25, 27, 30, 33, 39}) {
+    EXPECT_EQ(mask >> number & 1, 0u) << number;
+  }
+  // CHOWN 0, SETUID 7, KILL 5: programs that are root expect these.
+  for (const int number : {0, 5, 7}) EXPECT_EQ(mask >> number & 1, 1u);
+}
+
+TEST_F(SecurityTest, CapabilitiesCanBeDroppedAndAdded) {
+  v1::ContainerSpec spec = ShSpec("");
+  spec.mutable_process()->mutable_capabilities()->add_drop("ALL");
+  EXPECT_EQ(Probe(spec, {"facts", "status"}).Get("status.CapBnd"),
+            "0000000000000000");
+  spec.mutable_process()->mutable_capabilities()->add_add("CAP_CHOWN");
+  spec.mutable_process()->mutable_capabilities()->add_add("net_admin");
+  EXPECT_EQ(Probe(spec, {"facts", "status"}).Get("status.CapEff"),
+            "0000000000001001");
+}
+
+TEST_F(SecurityTest, UserWhoIsNotRootHasNone) {
+  v1::ContainerSpec spec = ShSpec("");
+  spec.mutable_process()->set_user("1000");
+  const ProbeFacts facts = Probe(spec, {"facts", "status"});
+  EXPECT_EQ(facts.Get("status.CapEff"), "0000000000000000");
+  EXPECT_EQ(facts.Get("status.CapPrm"), "0000000000000000");
+}
+
+TEST_F(SecurityTest, AmbientCapabilitiesSurviveTheSwitch) {
+  v1::ContainerSpec spec = ShSpec("");
+  spec.mutable_process()->set_user("1000");
+  spec.mutable_process()->mutable_capabilities()->add_ambient(
+      "NET_BIND_SERVICE");
+  const ProbeFacts facts = Probe(spec, {"facts", "status"});
+  EXPECT_EQ(facts.Get("status.CapAmb"), "0000000000000400");
+  EXPECT_EQ(facts.Get("status.CapEff"), "0000000000000400");
+}
+
+TEST_F(SecurityTest, FilterAndNoNewPrivilegesAreOn) {
+  const ProbeFacts facts = Probe(ShSpec(""), {"facts", "status"});
+  EXPECT_EQ(facts.Get("status.Seccomp"), "2");
+  EXPECT_EQ(facts.Get("status.NoNewPrivs"), "1");
+}
+
+TEST_F(SecurityTest, BothCanBeSwitchedOffOnRequest) {
+  v1::ContainerSpec spec = ShSpec("");
+  spec.mutable_security()->mutable_seccomp()->set_unconfined(true);
+  spec.mutable_process()->set_allow_new_privileges(true);
+  const ProbeFacts facts = Probe(spec, {"facts", "status"});
+  EXPECT_EQ(facts.Get("status.Seccomp"), "0");
+  EXPECT_EQ(facts.Get("status.NoNewPrivs"), "0");
+}
+
+TEST_F(SecurityTest, DangerousCallsAreRefused) {
+  const ProbeFacts facts = Probe(ShSpec(""), {"calls"});
+  for (const char* name : {"acct",
+                           "add_key",
+                           "bpf",
+                           "delete_module",
+                           "finit_module",
+                           "init_module",
+                           "kexec_load",
+                           "keyctl",
+                           "mount",
+                           "open_by_handle_at",
+                           "perf_event_open",
+                           "pivot_root",
+                           "quotactl",
+                           "reboot",
+                           "request_key",
+                           "setns",
+                           "swapon",
+                           "swapoff",
+                           "umount2",
+                           "unshare_net",
+                           "unshare_ns",
+                           "unshare_user",
+                           "userfaultfd",
+                           "vhangup"}) {
+    EXPECT_THAT(facts.Get(name), AnyOf("EPERM", "ENOSYS")) << name;
+  }
+  // The number of its first argument is behind a pointer, which no filter can
+  // follow: libraries must fall back to clone.
+  EXPECT_EQ(facts.Get("clone3"), "ENOSYS");
+}
+
+TEST_F(SecurityTest, OrdinaryCallsWork) {
+  const ProbeFacts facts = Probe(ShSpec(""), {"calls"});
+  EXPECT_EQ(facts.Get("socket_stream"), "ok");
+  EXPECT_EQ(facts.Get("socket_unix"), "ok");
+  EXPECT_EQ(facts.Get("tiocgwinsz"), "ENOTTY");
+}
+
+TEST_F(SecurityTest, ProcAndSysCannotBeChanged) {
+  for (const char* path :
+       {"/proc/sys/kernel/domainname", "/proc/sysrq-trigger",
+        "/proc/sys/vm/drop_caches", "/sys/kernel/mm/ksm/run"}) {
+    EXPECT_THAT(Try({"open", path, "w"}), AnyOf("EROFS", "EACCES", "ENOENT"))
+        << path;
+  }
+  // Masked: empty, whatever the host has there.
+  const Delivered delivered = RunToEnd(
+      stubs(), ShSpec("cat /proc/kcore 2>/dev/null | head -c 16 | wc -c; "
+                      "cat /proc/keys 2>/dev/null | wc -c; "
+                      "ls /sys/firmware 2>/dev/null | wc -l"));
+  EXPECT_EQ(delivered.out, "0\n0\n0\n");
+}
+
+TEST_F(SecurityTest, MountsOfTheKernelAreNarrow) {
+  const std::vector<std::string> mounts =
+      Probe(ShSpec(""), {"facts", "mounts"}).All("mount");
+  const auto options = [&](const std::string& target) -> std::string {
+    for (const std::string& line : mounts) {
+      if (line.find(" " + target + " ") != std::string::npos) return line;
+    }
+    return "no " + target;
+  };
+  EXPECT_THAT(options("/proc"), AllOf(HasSubstr("nosuid"), HasSubstr("nodev"),
+                                      HasSubstr("noexec")));
+  EXPECT_THAT(options("/sys"), AllOf(HasSubstr(" ro,"), HasSubstr("nosuid"),
+                                     HasSubstr("nodev"), HasSubstr("noexec")));
+  EXPECT_THAT(options("/dev"), AllOf(HasSubstr("nosuid"), HasSubstr("tmpfs")));
+  EXPECT_THAT(options("/dev/shm"),
+              AllOf(HasSubstr("nosuid"), HasSubstr("nodev")));
+  EXPECT_THAT(options("/dev/pts"), HasSubstr("devpts"));
+  EXPECT_THAT(options("/dev/mqueue"), HasSubstr("mqueue"));
+}
+
+TEST_F(SecurityTest, ReadOnlyRootCannotBeWritten) {
+  v1::ContainerSpec spec = ShSpec("");
+  spec.mutable_rootfs()->set_read_only(true);
+  EXPECT_EQ(Probe(spec, {"try", "write", "/marker", "x"}).Get("write"),
+            "EROFS");
+  // /dev/shm is memory, not the root.
+  EXPECT_EQ(Probe(spec, {"try", "write", "/dev/shm/x", "x"}).Get("write"),
+            "ok");
+}
+
+TEST_F(SecurityTest, StandardDevicesWork) {
+  const Delivered delivered = RunToEnd(
+      stubs(),
+      ShSpec("ls /dev | tr '\\n' ' '; head -c 4 /dev/zero | wc -c; "
+             "head -c 4 /dev/urandom | wc -c; head -c 4 /dev/random | wc -c; "
+             "echo x > /dev/null && echo null; "
+             "echo x 2>/dev/null > /dev/full || echo full; "
+             "readlink /dev/fd; readlink /dev/stdin; readlink /dev/ptmx"));
+  for (const char* name :
+       {"fd ", "full ", "mqueue ", "null ", "ptmx ", "pts ", "random ", "shm ",
+        "stderr ", "stdin ", "stdout ", "tty ", "urandom ", "zero "}) {
+    EXPECT_THAT(delivered.out, HasSubstr(name));
+  }
+  EXPECT_THAT(delivered.out, HasSubstr("4\n4\n4\nnull\nfull\n"));
+  EXPECT_THAT(delivered.out, HasSubstr("/proc/self/fd\n/proc/self/fd/0\n"));
+  // No disk of the host.
+  for (const char* name : {"vda", "sda", "mem ", "kmsg", "kvm"}) {
+    EXPECT_THAT(delivered.out, Not(HasSubstr(name)));
+  }
+}
+
+TEST_F(SecurityTest, OtherDevicesAreRefusedByTheCgroup) {
+  // With the right to make nodes the device list still holds.
+  v1::ContainerSpec spec = ShSpec(
+      "caisson-probe try mknod /dev/shm/x c 1 1; "
+      "caisson-probe try mknod /tmp/mem c 1 1; "
+      "caisson-probe try open /tmp/mem r; "
+      "caisson-probe try mknod /tmp/null c 1 3; "
+      "caisson-probe try open /dev/null rw");
+  spec.mutable_process()->mutable_capabilities()->add_add("MKNOD");
+  const Delivered delivered = RunToEnd(stubs(), spec);
+  EXPECT_THAT(delivered.out,
+              AnyOf(HasSubstr("open=EPERM"), HasSubstr("open=EACCES"),
+                    HasSubstr("open=ENOENT")));
+  EXPECT_THAT(delivered.out, Not(HasSubstr("open=ok\nmknod")));
+  EXPECT_THAT(delivered.out, HasSubstr("open=ok\n"));
+}
+
+TEST_F(SecurityTest, DevicesOfTheHostOnlyOnRequest) {
+  v1::ContainerSpec spec = ShSpec("caisson-probe try open /dev/mine r");
+  v1::Device* device = spec.add_devices();
+  device->set_host_path("/dev/zero");
+  device->set_container_path("/dev/mine");
+  device->set_permissions("r");
+  EXPECT_EQ(RunToEnd(stubs(), spec).out, "open=ok\n");
+}
+
+TEST_F(SecurityTest, RlimitsAreAsAskedFor) {
+  v1::ContainerSpec spec = ShSpec("");
+  v1::Rlimit* limit = spec.mutable_process()->add_rlimits();
+  limit->set_name("NOFILE");
+  limit->set_soft(64);
+  limit->set_hard(64);
+  EXPECT_EQ(Probe(spec, {"facts", "limits"}).Get("limit.NOFILE"), "64 64");
+}
+
+TEST_F(SecurityTest, NothingOfTheServiceLeaksIntoTheProcess) {
+  v1::ContainerSpec spec = ShSpec("");
+  (*spec.mutable_process()->mutable_env())["ONLY"] = "this";
+  const ProbeFacts facts = Probe(spec, {"facts"});
+  EXPECT_THAT(facts.Names("fd."), ElementsAre("fd.0", "fd.1", "fd.2"));
+  EXPECT_EQ(facts.Get("fd.0"), "/dev/null");
+  EXPECT_THAT(facts.Names("env."),
+              ElementsAre("env.HOME", "env.HOSTNAME", "env.ONLY", "env.PATH"));
+  EXPECT_EQ(facts.Get("env.ONLY"), "this");
+  EXPECT_EQ(facts.Get("env.HOME"), "/root");
+  EXPECT_EQ(facts.Get("umask"), "0022");
+  EXPECT_EQ(facts.Get("status.SigBlk"), "0000000000000000");
+  EXPECT_EQ(facts.Get("status.SigIgn"), "0000000000000000");
+  EXPECT_EQ(facts.Get("pdeathsig"), "0");
+  EXPECT_EQ(facts.Get("cwd"), "/");
+}
+
+TEST_F(SecurityTest, ArgumentsArriveByteForByte) {
+  v1::ContainerSpec spec;
+  spec.mutable_rootfs()->mutable_host_directory()->set_path(SharedRootfs());
+  for (const std::string& word :
+       {std::string(kProbe), std::string("facts"), std::string("argv"),
+        std::string("two words"), std::string(""), std::string("a\nb\t\"'$`"),
+        std::string("\xff\xfe")}) {
+    spec.mutable_process()->add_args_raw(word);
+  }
+  const ProbeFacts facts(RunToEnd(stubs(), spec).out);
+  EXPECT_EQ(facts.Get("argv.3"), "two words");
+  EXPECT_EQ(facts.Get("argv.4"), "");
+  EXPECT_EQ(facts.Get("argv.5"), "a\nb\t\"'$`");
+  EXPECT_EQ(facts.Get("argv.6"), "\xff\xfe");
+}
+
+TEST_F(SecurityTest, EnvironmentValuesMayBeAnyBytes) {
+  v1::ContainerSpec spec = ProbeSpec({"facts", "env"});
+  (*spec.mutable_process()->mutable_env_raw())["RAW"] = "\xff=\x01";
+  (*spec.mutable_process()->mutable_env())["EMPTY"] = "";
+  const ProbeFacts facts(RunToEnd(stubs(), spec).out);
+  EXPECT_EQ(facts.Get("env.RAW"), "\xff=\x01");
+  EXPECT_EQ(facts.Get("env.EMPTY"), "");
+}
+
+// A root filesystem that wants to lead the service astray. Whatever it does,
+// the host's files stay as they are and the service answers.
+class HostileRootTest : public SecurityTest {
+ protected:
+  void SetUp() override {
+    SecurityTest::SetUp();
+    if (HasFatalFailure() || IsSkipped()) return;
+    root_ = directory_.File("rootfs");
+    MakeRootfs(root_);
+    victim_ = directory_.File("victim");
+    fs::create_directories(victim_);
+    WriteFileOrDie(victim_ + "/file", "precious");
+  }
+
+  void Replace(const std::string& name, const std::string& target) const {
+    fs::remove_all(root_ + name);
+    fs::create_symlink(target, root_ + name);
+  }
+  v1::ContainerSpec HostileSpec(const std::string& script) const {
+    v1::ContainerSpec spec = ShSpec(script);
+    spec.mutable_rootfs()->mutable_host_directory()->set_path(root_);
+    return spec;
+  }
+  // Either it is refused with a cause, or it runs inside; never outside.
+  void ExpectHarmless(const v1::ContainerSpec& spec) const {
+    const Delivered delivered = RunToEnd(stubs(), spec);
+    if (!delivered.status.ok()) {
+      EXPECT_EQ(delivered.status.error_code(),
+                grpc::StatusCode::FAILED_PRECONDITION)
+          << Describe(delivered.status);
+    }
+    EXPECT_EQ(ReadFileOrEmpty(victim_ + "/file"), "precious");
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(victim_)) {
+      names.push_back(entry.path().filename());
+    }
+    EXPECT_THAT(names, ElementsAre("file"));
+    EXPECT_EQ(RunToEnd(stubs(), ShSpec("exit 5")).shell_status(), 5);
+  }
+
+  TempDir directory_;
+  std::string root_;
+  std::string victim_;
+};
+
+TEST_F(HostileRootTest, LinksInPlaceOfMountPoints) {
+  for (const char* name : {"/proc", "/sys", "/dev"}) {
+    Replace(name, victim_);
+    ExpectHarmless(HostileSpec("true"));
+    Replace(name, "../../../../../.." + victim_);
+    ExpectHarmless(HostileSpec("true"));
+    fs::remove(root_ + name);
+    fs::create_directory(root_ + name);
+  }
+}
+
+TEST_F(HostileRootTest, LinksInPlaceOfMountTargets) {
+  Replace("/var", victim_);
+  v1::ContainerSpec spec = HostileSpec("echo x > /var/data/y; true");
+  v1::Mount* mount = spec.add_mounts();
+  mount->set_target("/var/data");
+  mount->mutable_tmpfs();
+  ExpectHarmless(spec);
+}
+
+TEST_F(HostileRootTest, LinkInPlaceOfTheWorkingDirectory) {
+  Replace("/var", victim_);
+  v1::ContainerSpec spec = HostileSpec("pwd; touch here");
+  spec.mutable_process()->set_working_dir("/var/new/directory");
+  ExpectHarmless(spec);
+}
+
+TEST_F(HostileRootTest, PipeInPlaceOfThePasswordFile) {
+  fs::remove(root_ + "/etc/passwd");
+  ASSERT_EQ(::mkfifo((root_ + "/etc/passwd").c_str(), 0644), 0);
+  v1::ContainerSpec spec = HostileSpec("true");
+  spec.mutable_process()->set_user("user");
+  ExpectHarmless(spec);
+}
+
+TEST_F(HostileRootTest, EndlessPasswordFile) {
+  Replace("/etc/passwd", "/dev/zero");
+  v1::ContainerSpec spec = HostileSpec("true");
+  spec.mutable_process()->set_user("user");
+  ExpectHarmless(spec);
+  Replace("/etc/group", "/etc/group");
+  ExpectHarmless(spec);
+}
+
+TEST_F(HostileRootTest, CommandThatLeadsOutside) {
+  Replace("/bin/true", "../../../../../../../../bin/true");
+  Replace("/bin/out", absl::StrCat(victim_, "/file"));
+  v1::ContainerSpec spec = HostileSpec("true");
+  spec.mutable_process()->clear_args();
+  spec.mutable_process()->add_args("/bin/out");
+  const Delivered delivered = RunToEnd(stubs(), spec);
+  EXPECT_THAT(delivered.status, FailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                                          "COMMAND_NOT_FOUND"));
+}
+
+TEST_F(HostileRootTest, RootThatIsALinkOrAFile) {
+  const std::string link = directory_.File("link");
+  fs::create_symlink("/", link);
+  v1::ContainerSpec spec = ShSpec("true");
+  spec.mutable_rootfs()->mutable_host_directory()->set_path(victim_ + "/file");
+  EXPECT_FALSE(RunToEnd(stubs(), spec).status.ok());
+  spec.mutable_rootfs()->mutable_host_directory()->set_path(victim_ +
+                                                            "/missing");
+  EXPECT_THAT(RunToEnd(stubs(), spec).status,
+              FailsWith(grpc::StatusCode::NOT_FOUND, "PATH_NOT_FOUND"));
+}
+
+}  // namespace
+}  // namespace caisson::testing
