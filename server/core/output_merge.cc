@@ -156,9 +156,11 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
       absl::StatusOr<std::optional<int64_t>> time = tail->cursor.PeekTime();
       if (!time.ok()) return base::Annotate(time.status(), tail->container);
       // What has no time comes at once: a gap, an end, nothing more.
-      if (!time->has_value()) return ReadTail(tail, std::nullopt, batch);
-      if (follow_ && **time >= tail->live_from_ns) return GoLive(tail);
-      heads.emplace_back(**time, tail);
+      // A copy: both take the tail out of the list that is walked here.
+      const std::shared_ptr<Tail> one = tail;
+      if (!time->has_value()) return ReadTail(one, std::nullopt, batch);
+      if (follow_ && **time >= one->live_from_ns) return GoLive(one);
+      heads.emplace_back(**time, one);
     }
     const auto first = std::min_element(
         heads.begin(), heads.end(), [](const Head& a, const Head& b) {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,6 +168,11 @@ class LinkTest : public testing::Test {
     Answer(FrameType::kSpawned, &spawned, sizeof(spawned), self.get());
   }
 
+  // Handlers may be called until the link is gone, so what they write to
+  // lives longer than a test's body.
+  Log& NewLog() { return logs_.emplace_back(); }
+
+  std::deque<Log> logs_;  // before link_
   std::string directory_;
   UniqueFd listen_;
   UniqueFd keeper_;
@@ -175,7 +181,7 @@ class LinkTest : public testing::Test {
 
 TEST_F(LinkTest, SpawnHandsDescriptorsOverAndReportsTheShim) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   absl::StatusOr<ConnPtr> conn = Spawn(&log);
   ASSERT_TRUE(conn.ok());
   Received spawn = Receive(keeper_.get());
@@ -208,7 +214,7 @@ TEST_F(LinkTest, SpawnHandsDescriptorsOverAndReportsTheShim) {
 
 TEST_F(LinkTest, FramesBeforeTheEndAreDelivered) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   ASSERT_TRUE(Spawn(&log).ok());
   Received spawn = Receive(keeper_.get());
   const shim::FailedBody failed = {
@@ -225,7 +231,7 @@ TEST_F(LinkTest, FramesBeforeTheEndAreDelivered) {
 
 TEST_F(LinkTest, AFailedForkIsReportedWithItsErrno) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   ASSERT_TRUE(Spawn(&log).ok());
   Receive(keeper_.get());
   shim::ErrorBody error = {};
@@ -238,7 +244,7 @@ TEST_F(LinkTest, AFailedForkIsReportedWithItsErrno) {
 
 TEST_F(LinkTest, ALostKeeperFailsWhatWaitsForItAndIsFoundAgain) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   ASSERT_TRUE(Spawn(&log).ok());
   Received spawn = Receive(keeper_.get());
   // No keeper listens any more when this one goes.
@@ -248,7 +254,7 @@ TEST_F(LinkTest, ALostKeeperFailsWhatWaitsForItAndIsFoundAgain) {
   log.answered.WaitForNotification();
   EXPECT_EQ(base::DetailOf(log.shim.status()).reason, "KEEPER_LOST");
 
-  Log second;
+  Log& second = NewLog();
   const absl::Status refused = Spawn(&second).status();
   EXPECT_EQ(base::DetailOf(refused).reason, "KEEPER_LOST");
   EXPECT_GT(base::DetailOf(refused).retry_after, absl::ZeroDuration());
@@ -285,7 +291,7 @@ TEST_F(LinkTest, AMissingKeeperIsStarted) {
 
 TEST_F(LinkTest, ConnectFindsAShimThatListens) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   const absl::Status missing = link_->Connect(kId, log.Handlers()).status();
   EXPECT_EQ(base::ErrnoOf(missing), ENOENT);
   const UniqueFd listen =
@@ -303,7 +309,7 @@ TEST_F(LinkTest, ConnectFindsAShimThatListens) {
 
 TEST_F(LinkTest, AShimThatDoesNotReadGetsEverythingLater) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   absl::StatusOr<ConnPtr> conn = Spawn(&log);
   ASSERT_TRUE(conn.ok());
   Received spawn = Receive(keeper_.get());
@@ -322,7 +328,7 @@ TEST_F(LinkTest, AShimThatDoesNotReadGetsEverythingLater) {
 
 TEST_F(LinkTest, GarbageClosesTheConnection) {
   OpenWithKeeper();
-  Log log;
+  Log& log = NewLog();
   ASSERT_TRUE(Spawn(&log).ok());
   Received spawn = Receive(keeper_.get());
   ASSERT_EQ(::send(spawn.fds[3].get(), "garbage", 7, 0), 7);

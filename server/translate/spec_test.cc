@@ -174,9 +174,9 @@ TEST(SpecTest, ViolationsAreNamedBelowTheField) {
   for (const auto& violation : base::DetailOf(spec.status()).violations) {
     fields.push_back(violation.field);
   }
-  EXPECT_THAT(fields, testing::IsSupersetOf({"start.spec.network.none",
-                                             "start.spec.limits.grace",
-                                             "start.spec.rootfs"}));
+  EXPECT_THAT(fields, testing::IsSupersetOf(
+                          {"start.spec.network.none", "start.spec.limits.grace",
+                           "start.spec.rootfs.host_directory"}));
 }
 
 TEST(SpecTest, ASpecThatIsTooLargeIsRefused) {
