@@ -1,4 +1,6 @@
-// gMock matchers for absl::Status and absl::StatusOr. Tests only.
+// gMock matchers for absl::Status and absl::StatusOr.
+//
+// Process: tests. Thread: any.
 //
 //   EXPECT_THAT(WriteAll(fd, "x"), IsOk());
 //   EXPECT_THAT(Parse("7"), IsOkAndHolds(7));

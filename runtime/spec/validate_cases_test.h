@@ -1,4 +1,6 @@
 // What the table tests of validation share: a spec that is valid, and one row.
+//
+// Process: tests. Thread: any; pure.
 #ifndef CAISSON_RUNTIME_SPEC_VALIDATE_CASES_TEST_H_
 #define CAISSON_RUNTIME_SPEC_VALIDATE_CASES_TEST_H_
 

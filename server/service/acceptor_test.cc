@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -62,7 +63,8 @@ class AcceptorTest : public testing::Test {
     base::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, path_.c_str());
+    std::snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                  path_.c_str());
     EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
                         sizeof(address)),
               0);
@@ -91,7 +93,7 @@ class AcceptorTest : public testing::Test {
 
   bool WaitForCount(int count) {
     for (int i = 0; i < 20'000 && connections_->count() != count; ++i) {
-      ::usleep(1000);
+      ::usleep(1000);  // lint-allow(sleep): a poll
     }
     return connections_->count() == count;
   }
@@ -194,7 +196,8 @@ TEST_F(AcceptorTest, AStaleSocketIsReplacedAndOtherFilesAreNot) {
   base::UniqueFd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, path_.c_str());
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                path_.c_str());
   ASSERT_EQ(::bind(stale.get(), reinterpret_cast<sockaddr*>(&address),
                    sizeof(address)),
             0);

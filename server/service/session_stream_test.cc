@@ -16,6 +16,7 @@
 #include "caisson/v1/exec_service.grpc.pb.h"
 #include "runtime/record/test_log.h"
 #include "server/service/bad_input.h"
+#include "server/service/fake_session.h"
 
 namespace caisson::service {
 namespace {
@@ -27,7 +28,7 @@ template <typename Condition>
 bool Eventually(Condition condition) {
   for (int i = 0; i < 30'000; ++i) {
     if (condition()) return true;
-    absl::SleepFor(absl::Milliseconds(1));
+    absl::SleepFor(absl::Milliseconds(1));  // lint-allow(sleep): a poll
   }
   return false;
 }
@@ -206,7 +207,8 @@ TEST_F(SessionStreamTest, InputBehindASlowProcessIsBoundedAndControlPasses) {
     }
     EXPECT_TRUE(stream->WritesDone());
   });
-  absl::SleepFor(absl::Milliseconds(20));
+  // Nothing marks that the server has stopped reading.
+  absl::SleepFor(absl::Milliseconds(20));  // lint-allow(sleep): see above
   EXPECT_EQ(session_->closes(), 0);
   session_->TakeInput();
   EXPECT_TRUE(Eventually([this] { return session_->closes() == 1; }));

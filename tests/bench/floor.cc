@@ -45,6 +45,10 @@ struct Step {
   unsigned long flags = 0;  // NOLINT(google-runtime-int): mount(2)
 };
 
+unsigned Number(const char* text) {
+  return static_cast<unsigned>(strtoul(text, nullptr, 10));
+}
+
 [[noreturn]] void Die(const std::string& what) {
   perror(what.c_str());
   _exit(99);
@@ -88,7 +92,7 @@ void Apply(const Step& s) {
     if (result != 0 && errno == EEXIST) result = 0;
   } else if (s.verb == "mknod") {
     result = mknod(s.a.c_str(), s.flags,
-                   makedev(atoi(s.b.c_str()), atoi(s.c.c_str())));
+                   makedev(Number(s.b.c_str()), Number(s.c.c_str())));
   } else if (s.verb == "symlink") {
     result = symlink(s.a.c_str(), s.b.c_str());
   } else {
@@ -159,8 +163,8 @@ int main(int argc, char** argv) {
             "< mount-list\n");
     return 2;
   }
-  const int samples = atoi(argv[1]);
-  const useconds_t idle_us = static_cast<useconds_t>(atoi(argv[2]));
+  const int samples = static_cast<int>(Number(argv[1]));
+  const useconds_t idle_us = Number(argv[2]);
   const std::string scratch = argv[3];
   std::vector<Step> list;
   for (std::string line; std::getline(std::cin, line);) {

@@ -54,8 +54,9 @@ ARROWS = {
     "clients": ["proto"],
     "tests": ["proto", "runtime", "netsetup", "server", "clients"],
 }
-# A unit test may use the matchers and fakes that all tests share.
-TEST_ONLY = ["tests/testing"]
+# A unit test may use the matchers and fakes that all tests share, and write
+# logs and records as the shim does.
+TEST_ONLY = ["tests/testing", "runtime/record"]
 
 # Third-party header (a pattern) -> the folders that may include it.
 THIRD_PARTY = {

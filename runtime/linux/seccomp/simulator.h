@@ -1,5 +1,7 @@
 // Runs a seccomp filter on a made-up system call, as the kernel would. Tests
 // only: it shows what a compiled program really answers.
+//
+// Process: tests. Thread: any; pure.
 #ifndef CAISSON_RUNTIME_LINUX_SECCOMP_SIMULATOR_H_
 #define CAISSON_RUNTIME_LINUX_SECCOMP_SIMULATOR_H_
 

@@ -35,7 +35,7 @@ class TrashTest : public testing::Test {
     while (absl::Now() < limit) {
       auto names = base::ListDirectory(root_ + "/trash");
       if (names.ok() && names->empty()) return true;
-      absl::SleepFor(absl::Milliseconds(1));
+      absl::SleepFor(absl::Milliseconds(1));  // lint-allow(sleep): a poll
     }
     return false;
   }
