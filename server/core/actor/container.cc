@@ -35,12 +35,12 @@ std::shared_ptr<Container> Container::New(Env* env,
   std::shared_ptr<Container> container(
       new Container(env, std::move(record), state));
   container->UpdateExpected();
-  container->queue_->Post([container] {
-    container->hub_->SetDeliveryListener(
-        [weak = std::weak_ptr<Container>(container)] {
-          if (const auto self = weak.lock()) self->ConsiderAutoDelete();
-        });
-  });
+  // Nothing runs on its queue yet.
+  const auto delivered = [weak = std::weak_ptr<Container>(container)] {
+    if (const auto self = weak.lock()) self->ConsiderAutoDelete();
+  };
+  container->hub_->SetDeliveryListener(delivered);
+  container->execs_.SetDeliveryListener(delivered);
   return container;
 }
 

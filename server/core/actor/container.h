@@ -149,7 +149,6 @@ class Container : public std::enable_shared_from_this<Container> {
   void Remove();
   void FinishDelete(absl::StatusOr<ContainerPtr> result);
   void ConsiderAutoDelete();
-  void DeleteNotBefore(absl::Time time);
 
   Env* const env_;
   const std::string id_;
@@ -179,7 +178,7 @@ class Container : public std::enable_shared_from_this<Container> {
   std::vector<Deletion> deletions_;
   TimerId stop_guard_ = 0;
   TimerId delete_timer_ = 0;
-  absl::Time delete_not_before_ = absl::InfinitePast();
+  absl::Time owner_lost_at_ = absl::InfinitePast();
 
   mutable absl::Mutex mutex_;
   std::optional<PendingOperation> pending_ ABSL_GUARDED_BY(mutex_);

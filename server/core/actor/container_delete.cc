@@ -152,35 +152,31 @@ void Container::FinishDelete(absl::StatusOr<ContainerPtr> result) {
 }
 
 // delete_after_exit: once the time has come and everybody was told, and a Run
-// that was cut off had time to come back.
+// that was cut off had time to come back for the rest.
 void Container::ConsiderAutoDelete() {
   if (state_ != State::kExited ||
       !record_.spec->delete_after_exit.has_value() || env_->shutting_down) {
     return;
   }
-  if (hub_->AwaitsDelivery() || execs_.AwaitsDelivery()) return;
-  if (hub_->OwnerLost() && !record_.request_id.empty() &&
-      delete_not_before_ < record_.status.expire_time + kOwnerReturn) {
-    DeleteNotBefore(std::max(record_.status.expire_time, absl::Now()) +
-                    kOwnerReturn);
+  const absl::Time now = absl::Now();
+  absl::Time due = record_.status.expire_time;
+  if (hub_->OwnerLost() && !record_.request_id.empty()) {
+    if (owner_lost_at_ == absl::InfinitePast()) owner_lost_at_ = now;
+    due = std::max(due, owner_lost_at_) + kOwnerReturn;
+  } else {
+    owner_lost_at_ = absl::InfinitePast();
+  }
+  queue_->Cancel(delete_timer_);
+  if (now < due) {
+    delete_timer_ = queue_->After(
+        due - now, [self = shared_from_this()] { self->ConsiderAutoDelete(); });
     return;
   }
-  if (absl::Now() < delete_not_before_) return;
+  // Each of them calls again when it was told.
+  if (hub_->AwaitsDelivery() || execs_.AwaitsDelivery()) return;
   deletions_.push_back({nullptr, nullptr});
   Apply(Event::kDelete);
   Remove();
-}
-
-void Container::DeleteNotBefore(absl::Time time) {
-  delete_not_before_ = time;
-  queue_->Cancel(delete_timer_);
-  const absl::Duration wait = time - absl::Now();
-  if (wait <= absl::ZeroDuration()) {
-    ConsiderAutoDelete();
-    return;
-  }
-  delete_timer_ = queue_->After(
-      wait, [self = shared_from_this()] { self->ConsiderAutoDelete(); });
 }
 
 }  // namespace caisson::core

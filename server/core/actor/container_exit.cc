@@ -93,9 +93,7 @@ void Container::AfterExit() {
     Remove();
     return;
   }
-  if (record_.spec->delete_after_exit.has_value()) {
-    DeleteNotBefore(record_.status.expire_time);
-  }
+  ConsiderAutoDelete();
   Settle();
 }
 

@@ -68,10 +68,7 @@ void Container::Recover(bool same_boot) {
     case State::kCreated:
     case State::kExited:
       CleanUpRun();
-      if (record_.spec->delete_after_exit.has_value() &&
-          state_ == State::kExited) {
-        DeleteNotBefore(record_.status.expire_time);
-      }
+      ConsiderAutoDelete();
       break;
     case State::kStopping:
     case State::kCancelling:

@@ -62,6 +62,9 @@ ExecSet::UnitPtr ExecSet::NewUnit(store::ExecRecord record) {
         if (signal.ok()) lane->Send(number, group, *signal);
         callback(signal.status());
       });
+  unit->hub->SetDeliveryListener([this, alive = alive_] {
+    if (*alive && delivery_listener_) delivery_listener_();
+  });
   {
     absl::MutexLock lock(&hubs_mutex_);
     hubs_[record.id] = unit->hub;

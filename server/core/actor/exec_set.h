@@ -9,11 +9,13 @@
 #define CAISSON_SERVER_CORE_ACTOR_EXEC_SET_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -85,7 +87,12 @@ class ExecSet {
 
   // Numbers of all execs that have a row.
   std::set<uint64_t> Numbers() const;
+  // Some stream that was open at its exec's exit has not got its last message;
+  // the listener is called when that may have changed.
   bool AwaitsDelivery() const;
+  void SetDeliveryListener(std::function<void()> listener) {
+    delivery_listener_ = std::move(listener);
+  }
 
  private:
   struct Launch;
@@ -119,6 +126,7 @@ class ExecSet {
   const std::string container_id_;
   std::map<uint32_t, UnitPtr> units_;  // by number
   uint32_t last_number_ = 0;
+  std::function<void()> delivery_listener_;
   mutable absl::Mutex hubs_mutex_;
   std::map<std::string, std::shared_ptr<StreamHub>> hubs_
       ABSL_GUARDED_BY(hubs_mutex_);  // by id of the exec

@@ -170,10 +170,13 @@ CallPtr Containers::Run(RunArgs args, Callback<Started> callback) {
                              done = std::move(done)]() mutable {
           actor->Launch(ticket, begin, policy, std::move(done));
         });
-        return CallPtr(std::make_shared<FunctionCall>([actor, ticket] {
-          ticket->CancelOwn();
-          actor->queue().Post([actor] { actor->AbandonLaunch(); });
-        }));
+        return CallPtr(std::make_shared<FunctionCall>(
+            [weak = WeakActorPtr(actor), ticket] {
+              ticket->CancelOwn();
+              const ActorPtr alive = weak.lock();
+              if (alive == nullptr) return;
+              alive->queue().Post([alive] { alive->AbandonLaunch(); });
+            }));
       });
 }
 
@@ -307,8 +310,11 @@ CallPtr Containers::Wait(WaitArgs args, Callback<WaitResult> callback) {
                        callback = std::move(callback)]() mutable {
     *waiter = actor->Wait(args.condition, args.run, std::move(callback));
   });
-  return std::make_shared<FunctionCall>([actor, waiter] {
-    actor->queue().Post([actor, waiter] { actor->CancelWait(*waiter); });
+  // A call that its caller keeps must not keep the container.
+  return std::make_shared<FunctionCall>([weak = WeakActorPtr(actor), waiter] {
+    const ActorPtr alive = weak.lock();
+    if (alive == nullptr) return;
+    alive->queue().Post([alive, waiter] { alive->CancelWait(*waiter); });
   });
 }
 

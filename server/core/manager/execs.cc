@@ -137,10 +137,15 @@ CallPtr Execs::Wait(std::string exec, Callback<WaitExecResult> callback) {
       [actor, exec, waiter, callback = std::move(callback)]() mutable {
         *waiter = actor->execs().Wait(exec, std::move(callback));
       });
-  return std::make_shared<FunctionCall>([actor, exec, waiter] {
-    actor->queue().Post(
-        [actor, exec, waiter] { actor->execs().CancelWait(exec, *waiter); });
-  });
+  // A call that its caller keeps must not keep the container.
+  return std::make_shared<FunctionCall>(
+      [weak = WeakActorPtr(actor), exec, waiter] {
+        const ActorPtr alive = weak.lock();
+        if (alive == nullptr) return;
+        alive->queue().Post([alive, exec, waiter] {
+          alive->execs().CancelWait(exec, *waiter);
+        });
+      });
 }
 
 absl::StatusOr<SessionPtr> Execs::OpenLogs(std::string_view exec) {

@@ -22,6 +22,7 @@
 namespace caisson::core {
 
 using ActorPtr = std::shared_ptr<Container>;
+using WeakActorPtr = std::weak_ptr<Container>;
 
 class Registry {
  public:

@@ -1,0 +1,260 @@
+// Daemons that were killed at every interesting moment, and what the next one
+// makes of what they left.
+
+#include "server/core/manager/recovery.h"
+
+#include <string>
+#include <utility>
+
+#include "gtest/gtest.h"
+
+#include "runtime/base/file.h"
+#include "server/core/testing/test_core.h"
+
+namespace caisson::core {
+namespace {
+
+using store::ContainerState;
+
+class RecoveryTest : public TestCore {
+ protected:
+  // What a daemon that is killed leaves: nothing is said to anybody.
+  void Restart() {
+    Close();
+    Open();
+  }
+  Result<WaitResult> Await(const std::string& container,
+                           WaitCondition condition) {
+    Result<WaitResult> result;
+    calls_.push_back(containers().Wait(
+        {.container = container, .condition = condition, .run = {}},
+        result.Take()));
+    return result;
+  }
+  std::vector<CallPtr> calls_;
+};
+
+TEST_F(RecoveryTest, WhatIsNotRunningIsAsItWas) {
+  const ContainerPtr created = Create("a");
+  FakeShimPtr shim;
+  const std::string exited = StartNew(&shim, "b")->id;
+  shim->ExitedWith(3);
+  WaitExited(exited);
+  Restart();
+  EXPECT_EQ(catalog().Find("a")->status.state, ContainerState::kCreated);
+  EXPECT_EQ(catalog().Find("b")->status.exit->code, 3);
+  EXPECT_TRUE(base::PathExists(Directory(created->id)));
+}
+
+TEST_F(RecoveryTest, ARunningContainerIsAdopted) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Close();
+  EXPECT_FALSE(shim->Receive().ok);
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  shim->ExitedWith(6);
+  EXPECT_EQ(WaitExited(id)->status.exit->code, 6);
+}
+
+TEST_F(RecoveryTest, AShimThatDoesNotListenYetIsWaitedFor) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Restart();  // the lock is held, so it lives
+  EXPECT_EQ(catalog().Find(id)->status.state, ContainerState::kRunning);
+  shim->Listen(state_);
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  shim->ExitedWith(1);
+  EXPECT_EQ(WaitExited(id)->status.exit->code, 1);
+}
+
+TEST_F(RecoveryTest, AnExitWithoutADaemonIsReadFromItsRecord) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Close();
+  shim->WriteRecord(shim->RecordOf(8));
+  shim->Die();
+  Open();
+  const ContainerPtr exited = WaitExited(id);
+  EXPECT_EQ(exited->status.exit->code, 8);
+  EXPECT_EQ(exited->status.exit->reason, store::ExitReason::kExited);
+}
+
+TEST_F(RecoveryTest, AShimThatDiedWithoutARecordIsLost) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Close();
+  shim->Die();
+  Open();
+  EXPECT_EQ(WaitExited(id)->status.exit->reason, store::ExitReason::kShimLost);
+}
+
+TEST_F(RecoveryTest, AfterARebootNothingRuns) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Close();
+  shim->Die();
+  Open(/*same_boot=*/false);
+  EXPECT_EQ(WaitExited(id)->status.exit->reason,
+            store::ExitReason::kHostReboot);
+}
+
+TEST_F(RecoveryTest, AStartThatNobodyCommittedIsUndone) {
+  Create();
+  Result<StartResult> started;
+  containers().Start({.container = "web", .request = {}}, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  Close();
+  shim->Die();  // it saw the daemon leave before START
+  Open();
+  Result<ContainerPtr> stopped;  // waits until it has settled
+  containers().Stop(
+      {.container = "web", .signal = "", .timeout = {}, .request_id = ""},
+      stopped.Take());
+  ASSERT_TRUE(stopped.Get().ok());
+  const ContainerPtr row = catalog().Find("web");
+  EXPECT_EQ(row->status.state, ContainerState::kCreated);
+  EXPECT_EQ(row->intent, store::Intent::kNone);
+}
+
+TEST_F(RecoveryTest, AStartThatTheDaemonDidNotSeeIsAdopted) {
+  const std::string id = Create()->id;
+  Result<StartResult> started;
+  containers().Start({.container = "web", .request = {}}, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Close();
+  shim->Listen(state_);
+  Open();
+  Result<WaitResult> running = Await(id, WaitCondition::kRunning);
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4713);
+  ASSERT_TRUE(running.Get().ok());
+  EXPECT_EQ(running.Get()->container->status.pid, 4713);
+  EXPECT_EQ(running.Get()->container->status.run, 1);
+}
+
+TEST_F(RecoveryTest, ARunWithoutAnIdIsUndone) {
+  Result<Started> started;
+  containers().Run({.spec = Spec("web"), .request = {}, .on_disconnect = {}},
+                   started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  const TestFrame frame = shim->Receive();
+  EXPECT_EQ(frame.type, shim::FrameType::kKill);
+  shim->ExitedWith(0);
+  WaitForgotten(shim->id);
+  EXPECT_TRUE(catalog().AllContainers().empty());
+  EXPECT_FALSE(base::PathExists(Directory(shim->id)));
+}
+
+TEST_F(RecoveryTest, ARunWithAnIdIsThereForTheRetry) {
+  const RunArgs args = {
+      .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  Result<Started> started;
+  containers().Run(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Close();
+  shim->WriteRecord(shim->RecordOf(5));  // it ran and ended meanwhile
+  shim->Die();
+  Open();
+  Result<WaitResult> exited = Await(shim->id, WaitCondition::kExited);
+  while (!exited.Get().ok()) {  // hidden until it is adopted
+    exited = Await(shim->id, WaitCondition::kExited);
+  }
+  EXPECT_EQ(exited.Get()->exit->code, 5);
+  Result<Started> retry;
+  containers().Run(args, retry.Take());
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_EQ(retry.Get()->container->id, shim->id);
+}
+
+TEST_F(RecoveryTest, AForcedDeleteGoesOn) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Result<ContainerPtr> deleted;
+  containers().Delete({.container = "web",
+                       .force = true,
+                       .expected_revision = {},
+                       .request = {}},
+                      deleted.Take());
+  EXPECT_EQ(shim->Receive().type, shim::FrameType::kKill);
+  Close();
+  shim->WriteRecord(shim->RecordOf(0));
+  shim->Die();
+  Open();
+  WaitForgotten(id);
+  EXPECT_EQ(catalog().ContainerById(id), nullptr);
+  EXPECT_NE(catalog().Tombstone(id), nullptr);
+}
+
+TEST_F(RecoveryTest, ADirectoryWithoutARowIsRemoved) {
+  const std::string orphan = Directory("00000000000000000000000000000abc");
+  ASSERT_TRUE(base::MakeDirectories(orphan, 0700).ok());
+  Restart();
+  EXPECT_FALSE(base::PathExists(orphan));
+}
+
+TEST_F(RecoveryTest, RunningExecsAreAdoptedAndEndedOnesAreRead) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const std::string first = ExecNew(shim.get(), id, 1).exec->id;
+  const std::string second = ExecNew(shim.get(), id, 2).exec->id;
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  shim::StateExec running = {};
+  running.number = 2;
+  running.phase = shim::Phase::kRunning;
+  running.pid = 4712;
+  shim->SayState(shim::Phase::kRunning, 4711, {running});
+  Result<WaitExecResult> ended;
+  calls_.push_back(execs().Wait(first, ended.Take()));
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exit->reason, store::ExitReason::kShimLost);
+  Result<WaitExecResult> later;
+  calls_.push_back(execs().Wait(second, later.Take()));
+  shim->ExecExitedWith(2, 9);
+  EXPECT_EQ(later.Get()->exit->code, 9);
+}
+
+TEST(StateOfTest, EveryRowHasOneState) {
+  using store::Intent;
+  const struct {
+    Intent intent;
+    ContainerState state;
+    int64_t run;
+    State expected;
+  } rows[] = {
+      {Intent::kNone, ContainerState::kCreated, 0, State::kCreated},
+      {Intent::kNone, ContainerState::kRunning, 1, State::kRunning},
+      {Intent::kNone, ContainerState::kExited, 1, State::kExited},
+      {Intent::kCreate, ContainerState::kCreated, 0, State::kCreating},
+      {Intent::kCreate, ContainerState::kCreated, 1, State::kLaunching},
+      {Intent::kStart, ContainerState::kCreated, 0, State::kStarting},
+      {Intent::kStart, ContainerState::kExited, 1, State::kStartingAgain},
+      {Intent::kDelete, ContainerState::kRunning, 1, State::kKilling},
+      {Intent::kDelete, ContainerState::kExited, 1, State::kDeleting},
+      {Intent::kDelete, ContainerState::kCreated, 0, State::kDeleting},
+  };
+  for (const auto& row : rows) {
+    store::ContainerRecord record;
+    record.intent = row.intent;
+    record.status.state = row.state;
+    record.status.run = row.run;
+    EXPECT_EQ(StateOf(record), row.expected);
+  }
+}
+
+}  // namespace
+}  // namespace caisson::core
