@@ -177,7 +177,8 @@ void Launch(RunningPlan* running) {
                       running->slots.data(), &running->result.failure)) {
       return;  // the sync pipe hangs up, the child gives up
     }
-    if (!init::SendBarrier(sync.write.get(), plan::kMapped)) Die("barrier");
+    // A child that is gone already has said why on the error pipe.
+    init::SendBarrier(sync.write.get(), plan::kMapped);
   }
   running->sync_write = std::move(sync.write);
   AwaitExec(running, std::move(error.read), cloned);
