@@ -49,6 +49,12 @@ LogWriter::~LogWriter() {
   if (buffer_ != nullptr) ::munmap(buffer_, kBufferBytes);
 }
 
+void LogWriter::ReleaseBuffer() noexcept {
+  if (buffer_ == nullptr || used_ > 0) return;
+  ::munmap(buffer_, kBufferBytes);
+  buffer_ = nullptr;
+}
+
 int LogWriter::Open(const Options& options) noexcept {
   options_ = options;
   LogTail tail;

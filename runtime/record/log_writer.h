@@ -62,6 +62,10 @@ class LogWriter {
   // or after DropUnwritten.
   void Close() noexcept;
 
+  // Gives the buffer's memory back until the next output; nothing happens
+  // while it holds what could not be written.
+  void ReleaseBuffer() noexcept;
+
   // Segments that end after this offset are not deleted; -1: no such reader.
   void set_reader_offset(int64_t offset) noexcept { reader_offset_ = offset; }
 

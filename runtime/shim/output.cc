@@ -47,6 +47,7 @@ int Output::Open(Loop* loop, OutputListener* listener,
   retry_timer_.Bind<&Output::RetryWrite>(this);
   terminal_timer_.Bind<&Output::UpdateWatches>(this);
   drain_timer_.Bind<&Output::EndDrain>(this);
+  idle_timer_.Bind<&Output::ReleaseIfIdle>(this);
   for (int i = 0; i < 2; ++i) {
     sources_[i].output = this;
     sources_[i].stream = i == 0 ? LogStream::kStdout : LogStream::kStderr;
@@ -134,6 +135,10 @@ size_t Output::ReadOnce(Source* source) noexcept {
   }
   const auto size = static_cast<size_t>(n);
   source->present_at_exit -= n;
+  if (!idle_timer_.is_armed()) {
+    idle_offset_ = counters_.offset;
+    idle_timer_.Arm(loop_, options_.idle_ns);
+  }
   if (mode_ != Mode::kDiscarding) Keep(source, options_.read_buffer, size);
   return size;
 }
@@ -297,6 +302,17 @@ void Output::RetryWrite() noexcept {
   if (mode_ == Mode::kDraining && at_end()) FinishDrain();
 }
 
+void Output::ReleaseIfIdle() noexcept {
+  if (counters_.offset != idle_offset_) {
+    idle_offset_ = counters_.offset;
+    idle_timer_.Arm(loop_, options_.idle_ns);
+    return;
+  }
+  log_.ReleaseBuffer();
+  // Others may be reading: they get zero pages for what nobody holds any more.
+  ::madvise(options_.read_buffer, kReadBytes, MADV_DONTNEED);
+}
+
 // Somebody still holds a pipe, or the disk holds us up.
 void Output::EndDrain() noexcept {
   if (blocked_ && !WriteStash() && MonotonicNs() < give_up_ns_) {
@@ -315,6 +331,7 @@ void Output::FinishDrain() noexcept {
   retry_timer_.Disarm();
   terminal_timer_.Disarm();
   drain_timer_.Disarm();
+  idle_timer_.Disarm();
   if (end_.completeness == ExitCompleteness::kComplete && !at_end()) {
     end_.completeness = ExitCompleteness::kHeldOpen;
   }

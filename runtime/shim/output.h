@@ -48,12 +48,15 @@ class Output {
     bool keep = true;             // false: counted, but written nowhere
     int64_t limit_bytes = 0;      // 0: none
     bool has_reader = false;      // starts with a named reader
-    char* read_buffer = nullptr;  // kReadBytes, shared
+    char* read_buffer = nullptr;  // kReadBytes, shared; aligned to a page
     // After the exit: what may still come from whoever holds the pipes, and
     // how long a full disk holds up the end.
     int64_t drain_ns = 100 * kNsPerMs;
     int64_t disk_grace_ns = 2 * kNsPerSecond;
     int64_t disk_retry_ns = 500 * kNsPerMs;
+    // After so long without output the buffers are given back: a thousand
+    // shims whose containers once wrote much must not keep a thousand buffers.
+    int64_t idle_ns = kNsPerSecond;
   };
   // How the drain ended.
   struct End {
@@ -126,6 +129,7 @@ class Output {
   void CutUnwritten() noexcept;
   void UpdateWatches() noexcept;
   void RetryWrite() noexcept;
+  void ReleaseIfIdle() noexcept;
   void EndDrain() noexcept;
   void FinishDrain() noexcept;
 
@@ -152,6 +156,8 @@ class Output {
   Timer retry_timer_;
   Timer terminal_timer_;
   Timer drain_timer_;
+  Timer idle_timer_;
+  int64_t idle_offset_ = 0;
 };
 
 }  // namespace caisson::shim

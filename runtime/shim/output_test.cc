@@ -257,6 +257,26 @@ TEST_F(OutputTest, ADiskThatStaysFullCutsTheEnd) {
   EXPECT_EQ(output_->end().cut_bytes, static_cast<int64_t>(fed) - kept);
 }
 
+TEST_F(OutputTest, GoesOnAfterItsBuffersWereGivenBack) {
+  options_.idle_ns = kNsPerMs;
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    Feed("line " + std::to_string(i) + "\n");
+    // Several times the idle time.
+    Turn();
+    Turn();
+    Turn();
+  }
+  out_.reset();
+  err_.reset();
+  output_->Drain();
+  EXPECT_EQ(output_->counters().offset, 35);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_NE(Log().find(" F line " + std::to_string(i) + "\n"),
+              std::string::npos);
+  }
+}
+
 TEST_F(OutputTest, WithoutALogItOnlyCounts) {
   options_.keep = false;
   options_.has_reader = true;

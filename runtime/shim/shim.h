@@ -86,7 +86,7 @@ class Shim final : public FrameHandler, public TaskHost {
   bool clean_up_ = false;
   bool listening_ = false;
   // Shared by all outputs; only the pages that a read touches exist.
-  char read_buffer_[kReadBytes];
+  alignas(4096) char read_buffer_[kReadBytes];
 };
 
 }  // namespace caisson::shim
