@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ namespace {
 
 constexpr char kName[] = "caisson-shim";
 constexpr int kMaxKept = 16;
-constexpr int kShimArguments = 11;
+constexpr int kShimArguments = 12;
 constexpr size_t kNumberBytes = 24;
 
 // Both run from memory: there is no path.
@@ -115,6 +116,13 @@ int ExecuteShim(int image_fd, const ShimArguments& arguments) noexcept {
     argv[count] = text[count - 3];
     ++count;
   }
+  // For people and tools that look at the list of processes: whose it is.
+  char path[PATH_MAX] = {};
+  char link[kNumberBytes + sizeof("/proc/self/fd/")];
+  ::snprintf(link, sizeof(link), "/proc/self/fd/%d",
+             arguments.socket_directory.get());
+  if (::readlink(link, path, sizeof(path) - 1) < 0) return errno;
+  argv[count] = path;
   return ExecuteFd(image_fd, argv);
 }
 

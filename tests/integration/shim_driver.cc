@@ -270,8 +270,9 @@ void ShimDriver::Launch(TestContainer* container) {
   context_.run = container->run;
   context_.upper_path = container->directory + "/upper";
   context_.work_path = container->directory + "/work";
-  const plan::Plan plan =
+  plan::Plan plan =
       OrDie(plan::BuildLaunchPlan(container->spec, facts_, base_, context_));
+  if (edit_) edit_(&plan.bytes);
   const UniqueFd memfd =
       OrDie(linux_::CreateSealedMemfd("plan", plan.bytes, false));
   const UniqueFd directory = OpenDirectory(container->directory);
@@ -288,9 +289,11 @@ void ShimDriver::Launch(TestContainer* container) {
   memcpy(body.id, container->id.data(), container->id.size());
   body.run = container->run;
   FrameSocket keeper = ConnectKeeper();
+  std::vector<int> fds = {memfd.get(), directory.get(), lock.get(),
+                          control.get()};
+  if (image_.is_valid()) fds.push_back(image_.get());
   keeper.Send(FrameType::kSpawn, 0,
-              {reinterpret_cast<const char*>(&body), sizeof(body)},
-              {memfd.get(), directory.get(), lock.get(), control.get()});
+              {reinterpret_cast<const char*>(&body), sizeof(body)}, fds);
   const std::optional<Frame> spawned = keeper.Await(FrameType::kSpawned);
   if (!spawned.has_value()) Die("spawn");
   container->shim_pid = spawned->As<shim::SpawnedBody>().pid;
@@ -330,9 +333,10 @@ uint32_t ShimDriver::Exec(TestContainer* container,
   exec_context_.container_id = container->id;
   exec_context_.run = container->run;
   exec_context_.exec_number = number;
-  const plan::Plan plan =
+  plan::Plan plan =
       OrDie(plan::BuildExecPlan(spec::WithDefaults(spec, container->spec),
                                 container->spec, facts_, base_, exec_context_));
+  if (edit_) edit_(&plan.bytes);
   const UniqueFd memfd =
       OrDie(linux_::CreateSealedMemfd("plan", plan.bytes, false));
   const std::string path = ExecDirectory(*container, number);

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -115,6 +117,12 @@ class ShimDriver {
   // Adjusts plan inputs between calls.
   plan::LaunchContext& context() { return context_; }
   plan::ExecContext& exec_context() { return exec_context_; }
+  // Changes every plan before it is sent; null: none.
+  void EditPlans(std::function<void(std::string*)> edit) {
+    edit_ = std::move(edit);
+  }
+  // The next shims run this program instead of the keeper's.
+  void SetImage(base::UniqueFd image) { image_ = std::move(image); }
 
   // Makes the directory and asks the keeper for a shim; does not wait.
   std::unique_ptr<TestContainer> Spawn(const spec::ContainerSpec& spec);
@@ -151,6 +159,8 @@ class ShimDriver {
   cgroup::Base base_;
   plan::LaunchContext context_;
   plan::ExecContext exec_context_;
+  std::function<void(std::string*)> edit_;
+  base::UniqueFd image_;
   std::string base_name_;
   pid_t keeper_pid_ = -1;
   int next_id_ = 1;

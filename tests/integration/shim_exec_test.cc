@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -294,72 +293,6 @@ TEST_F(RootShimExecTest, ANamedReaderHoldsItBack) {
                              shim::ReaderBody{shim::kNoReader});
   EXPECT_EQ(driver_.FinishExec(container_, exec).stdout_bytes, 5'000'000);
   EndContainer();
-}
-
-class RootShimFaultTest : public ShimFixture {};
-
-TEST_F(RootShimFaultTest, AContainerDiesWithItsShim) {
-  TestContainer* container = Start("sleep 1000");
-  const pid_t init = State(container).pid;
-  ASSERT_EQ(::kill(container->shim_pid, SIGKILL), 0);
-  EXPECT_TRUE(container->shim->AwaitEnd());
-  EXPECT_TRUE(PollUntil(absl::Seconds(10), [&] {
-    return ::kill(init, 0) != 0 && errno == ESRCH;
-  }));
-  // The socket stays for whoever removes what is left.
-  fs::remove(base::StrCat(driver_.state(), "/shims/", container->id, ".sock"));
-}
-
-TEST_F(RootShimFaultTest, AContainerWithThePolicyDiesWithTheDaemon) {
-  driver_.context().on_disconnect.action = spec::DisconnectAction::kKill;
-  TestContainer* container = Start("sleep 1000");
-  driver_.context().on_disconnect = {};
-  container->shim->Close();
-  EXPECT_TRUE(PollUntil(absl::Seconds(10), [&] {
-    return driver_.ReadRecord(*container).run == 1;
-  }));
-  EXPECT_EQ(driver_.ReadRecord(*container).cause, ExitCause::kDisconnected);
-}
-
-TEST_F(RootShimFaultTest, AnExitFileThatIsMissingIsMade) {
-  TestContainer* container = Start("read x; exit 8");
-  fs::remove(container->directory + "/exit");
-  container->shim->Send(FrameType::kCloseStdin);
-  EXPECT_EQ(driver_.Finish(container).code, 8);
-  EXPECT_EQ(driver_.ReadRecord(*container).code, 8);
-}
-
-TEST_F(RootShimFaultTest, FramesThatMakeNoSenseEndTheConnectionOnly) {
-  TestContainer* container = Start("cat");
-  FrameSocket other = driver_.Reconnect(*container);
-  ASSERT_EQ(::send(other.fd(), "nonsense", 8, MSG_NOSIGNAL), 8);
-  EXPECT_TRUE(other.AwaitEnd());
-  // To no one, for no one, and of the wrong direction.
-  container->shim->SendBody(FrameType::kKill, 99,
-                            shim::KillBody{9, shim::Scope::kTree});
-  container->shim->SendBody(FrameType::kKill, 0,
-                            shim::KillBody{999, shim::Scope::kProcess});
-  container->shim->SendBody(FrameType::kOom, 0, shim::OomBody{5});
-  container->shim->Send(FrameType::kStart);
-  container->shim->Send(FrameType::kExec, 0);
-  container->shim->Send(FrameType::kExec, 5);
-  EXPECT_TRUE(container->shim->Await(FrameType::kFailed, 5).has_value());
-  EXPECT_EQ(State(container).phase, shim::Phase::kRunning);
-  container->shim->Send(FrameType::kCloseStdin);
-  EXPECT_EQ(driver_.Finish(container).code, 0);
-}
-
-TEST_F(RootShimFaultTest, ADaemonThatDoesNotReadIsDroppedNotWaitedFor) {
-  TestContainer* container = Start("cat > /dev/null; exit 6");
-  FrameSocket deaf = driver_.Reconnect(*container);
-  const std::string byte = "x";
-  // Each is acknowledged to both.
-  for (int i = 0; i < 20'000; ++i) {
-    SendStdin(container, i, byte);
-    if (i % 100 == 0) container->shim->Has(FrameType::kOom);
-  }
-  container->shim->Send(FrameType::kCloseStdin);
-  EXPECT_EQ(driver_.Finish(container).code, 6);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // A shim, driven by frames: the life of a container from kSpawn to kExited.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "runtime/base/file.h"
+#include "runtime/linux/memfd.h"
 #include "runtime/plan/ops.h"
 #include "runtime/record/exit_record.h"
 #include "tests/integration/shim_fixture.h"
@@ -350,6 +353,22 @@ TEST_F(RootShimTest, TheKeeperCountsShimsAndStopsOnlyWithoutThem) {
   EXPECT_EQ(state->As<shim::KeeperStateBody>().pid, driver_.keeper_pid());
   container->shim->Send(FrameType::kCloseStdin);
   driver_.Finish(container);
+}
+
+TEST_F(RootShimTest, AShimCanBeOfAnotherRelease) {
+  const auto program = base::Open(ProgramPath("caisson-shim"), O_RDONLY);
+  ASSERT_TRUE(program.ok());
+  auto image = linux_::CopyToSealedMemfd("newer", program->get());
+  ASSERT_TRUE(image.ok());
+  driver_.SetImage(*std::move(image));
+  TestContainer* container = Start("cat; exit 17");
+  EXPECT_THAT(ReadFileOrEmpty("/proc/" + std::to_string(container->shim_pid) +
+                              "/cmdline"),
+              HasSubstr("--shim"));
+  SendStdin(container, 0, "through it\n");
+  container->shim->Send(FrameType::kCloseStdin);
+  EXPECT_EQ(driver_.Finish(container).code, 17);
+  EXPECT_EQ(driver_.ReadOutput(*container).out, "through it\n");
 }
 
 TEST_F(RootShimTest, WhatRunsIsASealedCopy) {
