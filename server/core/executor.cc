@@ -45,7 +45,7 @@ Executor::~Executor() {
 
 void Executor::Post(Work work) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_) return;
+  if (stopping_ && working_ == 0) return;
   queue_.push_back(std::move(work));
   ready_.Signal();
 }
@@ -100,14 +100,21 @@ void Executor::Stop() {
 }
 
 void Executor::RunPool() {
+  bool worked = false;
   for (;;) {
     Work work;
     {
       absl::MutexLock lock(&mutex_);
-      while (queue_.empty() && !stopping_) ready_.Wait(&mutex_);
+      if (worked && --working_ == 0 && stopping_) ready_.SignalAll();
+      // A piece that still runs may post more.
+      while (queue_.empty() && !(stopping_ && working_ == 0)) {
+        ready_.Wait(&mutex_);
+      }
       if (queue_.empty()) return;
       work = std::move(queue_.front());
       queue_.pop_front();
+      ++working_;
+      worked = true;
     }
     work();
   }

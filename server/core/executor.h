@@ -42,7 +42,8 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  // Runs `work` on the pool; after Stop it is dropped.
+  // Runs `work` on the pool; after Stop it is dropped. While Stop waits, only
+  // work that comes from the pool is still taken.
   void Post(Work work);
 
   // Posts `work` when `delay` has passed (by a clock that never jumps).
@@ -50,7 +51,8 @@ class Executor {
   // Forgets a timer that has not fired; whether it had not.
   bool Cancel(TimerId timer);
 
-  // Drops timers, runs what was posted so far, joins the threads.
+  // Drops timers, runs what was posted so far and what that posts, joins the
+  // threads.
   void Stop();
 
  private:
@@ -64,6 +66,7 @@ class Executor {
   absl::CondVar ready_;
   std::deque<Work> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int working_ ABSL_GUARDED_BY(mutex_) = 0;  // threads that run a piece
 
   absl::Mutex timer_mutex_;
   // By monotonic nanoseconds, then in order of arrival.

@@ -39,6 +39,20 @@ constexpr absl::Duration kFirstProbes = absl::Milliseconds(10);
 constexpr absl::Duration kLaterProbes = absl::Milliseconds(500);
 constexpr int kQuickProbes = 100;
 
+// What follows the state in its frame.
+std::vector<shim::StateExec> ExecsOf(const shim::StateBody& state,
+                                     const std::string& body) {
+  const size_t available =
+      (body.size() - sizeof(state)) / sizeof(shim::StateExec);
+  std::vector<shim::StateExec> execs(
+      std::min<size_t>(state.exec_count, available));
+  if (!execs.empty()) {
+    std::memcpy(execs.data(), body.data() + sizeof(state),
+                execs.size() * sizeof(shim::StateExec));
+  }
+  return execs;
+}
+
 }  // namespace
 
 int64_t Container::CurrentRun() const {
@@ -147,12 +161,7 @@ void Container::OnState(const ShimFrame& frame) {
     case shim::Phase::kRunning:
     case shim::Phase::kExiting: {
       if (!ours) break;
-      std::vector<shim::StateExec> execs;
-      const size_t available =
-          (frame.body.size() - sizeof(state)) / sizeof(shim::StateExec);
-      execs.resize(std::min<size_t>(state.exec_count, available));
-      std::memcpy(execs.data(), frame.body.data() + sizeof(state),
-                  execs.size() * sizeof(shim::StateExec));
+      const std::vector<shim::StateExec> execs = ExecsOf(state, frame.body);
       AdoptRunning(state);
       if (conn_ != nullptr && IsRunning(state_)) {
         execs_.Adopt(conn_, CurrentRun(), execs);
