@@ -45,19 +45,27 @@ absl::Status AsBug(const absl::Status& status, std::string_view reference) {
 void LogFailure(const CallInfo& call, const absl::Status& status,
                 std::string_view reason, std::string_view reference) {
   using base::LogField;
+  const bool bug = !reference.empty();
   const base::LogLevel level =
-      reference.empty() ? base::LogLevel::kInfo : base::LogLevel::kError;
+      bug ? base::LogLevel::kError : base::LogLevel::kInfo;
   if (!base::LogEnabled(level)) return;
-  const int64_t micros = absl::ToInt64Microseconds(absl::Now() - call.start);
-  base::Log(
-      level, "call failed",
-      {LogField("method", call.method),
-       LogField("code", absl::StatusCodeToString(status.code())),
-       LogField("reason", reason), LogField("ref", reference),
-       LogField("cause", status.message()),
-       LogField("uid", static_cast<int64_t>(call.peer.uid)),
-       LogField("pid", call.peer.pid), LogField("role", RoleName(call.role)),
-       LogField("micros", micros)});
+  const LogField method("method", call.method);
+  const LogField code("code", absl::StatusCodeToString(status.code()));
+  const LogField why("reason", reason);
+  const LogField cause("cause", base::StdView(status.message()));
+  const LogField uid("uid", static_cast<int64_t>(call.peer.uid));
+  const LogField pid("pid", call.peer.pid);
+  const LogField role("role", RoleName(call.role));
+  const LogField micros("micros",
+                        absl::ToInt64Microseconds(absl::Now() - call.start));
+  if (bug) {
+    base::Log(level, "call failed",
+              {method, code, why, LogField("ref", reference), cause, uid, pid,
+               role, micros});
+  } else {
+    base::Log(level, "call failed",
+              {method, code, why, cause, uid, pid, role, micros});
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "grpc/health/v1/health.pb.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/server_builder.h"
@@ -58,6 +59,8 @@ ServerSet::ServerSet(const MethodTable* methods, const Connections* connections,
     : methods_(methods),
       connections_(connections),
       make_services_(std::move(make_services)) {
+  // Reflection tells about what is linked in.
+  grpc::health::v1::HealthCheckRequest::descriptor();
   // Both act on every builder from here on.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

@@ -87,8 +87,9 @@ class UnaryCall final
       hook = std::move(on_gone_);
       on_gone_ = nullptr;
     }
-    if (hook) hook();
+    // First: the hook may make the work end with words of its own.
     Finish(CancelledStatus(*context_));
+    if (hook) hook();
   }
 
   void OnDone() override { Ptr self = std::move(self_); }
