@@ -144,6 +144,9 @@ absl::Status WriteMeta(Database* db, const MetaRow& meta) {
 }  // namespace
 
 absl::Status ConfigureWriter(Database* db) {
+  // The first switch to WAL goes through a rollback journal. Were its removal
+  // not synced, a power cut could bring it back, and it would empty the file.
+  CAISSON_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = EXTRA"));
   CAISSON_ASSIGN_OR_RETURN(const std::string mode,
                            db->SelectText("PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
