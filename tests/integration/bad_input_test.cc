@@ -27,7 +27,7 @@ class BadInputTest : public DaemonTest {
   void TearDown() override {
     if (revision_ >= 0) {
       EXPECT_EQ(Revision(), revision_);
-      EXPECT_THAT(List(), IsEmpty());
+      EXPECT_THAT(Ids(), IsEmpty());
     }
     DaemonTest::TearDown();
   }

@@ -147,7 +147,7 @@ TEST_F(CliTest, DetachedLifeWithEveryVerb) {
   EXPECT_THAT(Cli({"top", "web"}).out, HasSubstr("sleep"));
   EXPECT_THAT(Cli({"inspect", "web"}).out,
               AllOf(StartsWith("[\n"), HasSubstr(id)));
-  EXPECT_THAT(Cli({"explain", "web"}).out, HasSubstr("pivot_root"));
+  EXPECT_THAT(Cli({"explain", "web"}).out, HasSubstr("change the root"));
   EXPECT_EQ(Cli({"exec", "web", "sh", "-c", "echo in; exit 6"}).out, "in\n");
   EXPECT_EQ(Cli({"exec", "web", "sh", "-c", "exit 6"}).status, 6);
   EXPECT_EQ(Cli({"exec", "-i", "web", "cat"}, "through").out, "through");
@@ -175,7 +175,7 @@ TEST_F(CliTest, CreateStartAttachedAndRemoveMany) {
   const ProcessResult removed = Cli({"rm", "-f", "one", two.substr(0, 8)});
   EXPECT_EQ(removed.status, 0) << removed.err;
   EXPECT_EQ(removed.out, absl::StrCat("one\n", two.substr(0, 8), "\n"));
-  EXPECT_THAT(List(), SizeIs(0));
+  EXPECT_THAT(Ids(), SizeIs(0));
   EXPECT_EQ(Cli({"rm", "-f", "one"}).status, 0);
   EXPECT_EQ(Cli({"rm", "one"}).status, 1);
 }
@@ -234,7 +234,7 @@ TEST_F(CliTest, ExplainIsForPeople) {
       Cli({"explain", "--rootfs", SharedRootfs(), "-m", "64m", "true"});
   EXPECT_EQ(result.status, 0) << result.err;
   for (const char* word : {"PREPARE", "CHILD", "EXEC", "overlay", "/proc",
-                           "pivot_root", "plan "}) {
+                           "change the root", "plan "}) {
     EXPECT_THAT(result.out, HasSubstr(word));
   }
   // No colours where nobody looks.

@@ -103,7 +103,7 @@ TEST_F(LimitsTest, ServiceAnswersDuringAForkBomb) {
   spec.mutable_resources()->set_pids_limit(200);
   const v1::Container container = CreateAndStart(spec);
   EXPECT_EQ(RunToEnd(stubs(), ShSpec("exit 4")).shell_status(), 4);
-  EXPECT_THAT(List(), SizeIs(::testing::Ge(1)));
+  EXPECT_THAT(Ids(), SizeIs(::testing::Ge(1)));
   EXPECT_THAT(Delete(container.id()), IsOk());
 }
 

@@ -162,7 +162,7 @@ TEST_F(RecoveryTest, RunIsResumedByItsRequestId) {
   const Delivered& rest = talk->Rest();
   EXPECT_EQ(rest.shell_status(), 23);
   ExpectCounts(seen + rest.merged);
-  EXPECT_THAT(List(), SizeIs(1));
+  EXPECT_THAT(Ids(), SizeIs(1));
 }
 
 TEST_F(RecoveryTest, InputStaysOpenWithoutADaemon) {

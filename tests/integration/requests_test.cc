@@ -73,7 +73,7 @@ TEST_F(RequestsTest, RetryOfACreateReturnsTheSameContainer) {
   EXPECT_THAT(TryCreate(spec, id, &first), IsOk());
   EXPECT_THAT(TryCreate(spec, id, &second), IsOk());
   EXPECT_EQ(first.id(), second.id());
-  EXPECT_THAT(List(), SizeIs(1));
+  EXPECT_THAT(Ids(), SizeIs(1));
   spec.set_hostname("other");
   EXPECT_THAT(
       TryCreate(spec, id, &second),
@@ -103,7 +103,7 @@ TEST_F(RequestsTest, SameRequestAtTheSameTimeIsDoneOnce) {
   for (const v1::Container& container : containers) {
     EXPECT_EQ(container.id(), containers[0].id());
   }
-  EXPECT_THAT(List(), SizeIs(1));
+  EXPECT_THAT(Ids(), SizeIs(1));
 }
 
 TEST_F(RequestsTest, FailedStartIsReplayed) {
@@ -164,7 +164,7 @@ TEST_F(RequestsTest, RunIsJoinedByItsRetry) {
   ASSERT_TRUE(second->HalfClose());
   EXPECT_EQ(second->Rest().shell_status(), 7);
   EXPECT_EQ(second->delivered().out, "abcdef");
-  EXPECT_THAT(List(), SizeIs(1));
+  EXPECT_THAT(Ids(), SizeIs(1));
 }
 
 TEST_F(RequestsTest, AutoDeletedRunIsAnsweredAfterTheExit) {

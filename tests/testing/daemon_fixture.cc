@@ -55,14 +55,18 @@ void DaemonTest::SetUpTestSuite() {
 void DaemonTest::SetUp() {
   if (!WhyNot().empty()) GTEST_SKIP() << WhyNot();
   ASSERT_NE(daemon_, nullptr);
+  log_begin_ = daemon_->log().size();
   ASSERT_TRUE(daemon_->running()) << LastLines(daemon_->log(), kLogLines);
 }
 
 void DaemonTest::TearDown() {
-  if (HasFailure() && daemon_ != nullptr) {
-    std::fprintf(stderr, "--- daemon log\n%s\n---\n",
-                 LastLines(daemon_->log(), kLogLines).c_str());
+  if (daemon_ == nullptr || IsSkipped()) return;
+  if (HasFailure()) {
+    std::fprintf(
+        stderr, "--- daemon log of this test\n%s\n---\n",
+        LastLines(daemon_->log().substr(log_begin_), kLogLines).c_str());
   }
+  if (daemon_->running()) DeleteAll();
 }
 
 void DaemonTest::TearDownTestSuite() {
@@ -160,6 +164,14 @@ std::vector<v1::Container> DaemonTest::List(const v1::ContainerFilter& filter) {
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   return all;
+}
+
+std::vector<std::string> DaemonTest::Ids(const v1::ContainerFilter& filter) {
+  std::vector<std::string> ids;
+  for (const v1::Container& container : List(filter)) {
+    ids.push_back(container.id());
+  }
+  return ids;
 }
 
 std::string DaemonTest::Logs(const std::string& container) {

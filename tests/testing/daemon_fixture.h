@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "grpcpp/client_context.h"
@@ -28,6 +29,7 @@ class DaemonTest : public ::testing::Test {
   static void TearDownTestSuite();
 
   void SetUp() override;
+  // Shows the daemon's log when the test failed, and deletes its containers.
   void TearDown() override;
 
   static Daemon& daemon() { return *daemon_; }
@@ -56,6 +58,8 @@ class DaemonTest : public ::testing::Test {
   static grpc::Status Delete(const std::string& container, bool force = true);
   static std::vector<v1::Container> List(
       const v1::ContainerFilter& filter = {});
+  // Their ids, short enough to be printed.
+  static std::vector<std::string> Ids(const v1::ContainerFilter& filter = {});
   // All kept output of a container, both streams.
   static std::string Logs(const std::string& container);
   static v1::ExecSyncResponse ExecSync(const std::string& container,
@@ -76,6 +80,8 @@ class DaemonTest : public ::testing::Test {
   static std::unique_ptr<Daemon> daemon_;
   static leakcheck::Snapshot baseline_;
   static DaemonOptions options_;
+  // Where in the daemon's log this test begins.
+  size_t log_begin_ = 0;
 };
 
 }  // namespace caisson::testing
