@@ -226,7 +226,8 @@ void ExecSet::OnStarted(const shimlink::ConnPtr& conn, const UnitPtr& unit,
   started.pid = record.pid;
   started.output_offset = body.output_offset;
   started.timings = done->clock.Finish();
-  started.session = done->session;
+  // Nobody else holds it: the stream ends where the caller lets it go.
+  started.session = std::move(done->session);
   done->callback(std::move(started));
 }
 

@@ -76,7 +76,8 @@ TEST_F(ExecsTest, AFailureLeavesNothing) {
   EXPECT_EQ(ReasonOf(started.Get().status()), "START_FAILED");
   EXPECT_TRUE(catalog().AllExecs().empty());
   EXPECT_FALSE(base::PathExists(Directory(id_) + "/x/1"));
-  ExecNew(shim_.get(), "web", 2);  // and the next one works
+  const Started next = ExecNew(shim_.get(), "web", 2);  // and this one works
+  EXPECT_EQ(next.pid, 4712);
 }
 
 TEST_F(ExecsTest, NeedsARunningContainer) {

@@ -207,8 +207,15 @@ TEST_F(RecoveryTest, ADirectoryWithoutARowIsRemoved) {
 TEST_F(RecoveryTest, RunningExecsAreAdoptedAndEndedOnesAreRead) {
   FakeShimPtr shim;
   const std::string id = StartNew(&shim)->id;
-  const std::string first = ExecNew(shim.get(), id, 1).exec->id;
-  const std::string second = ExecNew(shim.get(), id, 2).exec->id;
+  std::string first;
+  std::string second;
+  {
+    // Held while the shim is told of execs: it is also told when a stream ends.
+    const Started one = ExecNew(shim.get(), id, 1);
+    const Started two = ExecNew(shim.get(), id, 2);
+    first = one.exec->id;
+    second = two.exec->id;
+  }
   Close();
   shim->Listen(state_);
   Open();

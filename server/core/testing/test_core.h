@@ -96,9 +96,11 @@ class TestCore : public testing::Test {
   // One that runs, made by Create and Start, and its shim.
   ContainerPtr StartNew(FakeShimPtr* shim, const std::string& name = "web");
   // One that Run made; its result has the session.
-  Started RunNew(FakeShimPtr* shim, RunArgs args);
-  Started ExecNew(FakeShim* shim, const std::string& container,
-                  uint32_t number = 1);
+  [[nodiscard]] Started RunNew(FakeShimPtr* shim, RunArgs args);
+  // Keep the result: the end of its stream sends frames to the shim (kReader,
+  // kDisconnect), which would be the next that the test receives.
+  [[nodiscard]] Started ExecNew(FakeShim* shim, const std::string& container,
+                                uint32_t number = 1);
   // Waits until the container has exited, as seen in the store.
   ContainerPtr WaitExited(const std::string& container);
   // Waits until all that a container left behind is removed.
