@@ -11,6 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
 
@@ -22,6 +25,10 @@ constexpr uint32_t kMask = IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR;
 // Events without a waiter after which a watch is given up.
 constexpr int kMaxIdleEvents = 16;
 constexpr int kPollPeriodMs = 50;
+// A writer in full flow makes an event with each of its writes. What it writes
+// in this time is read at once: a fifth of the daemon's work at 300 MB/s, and
+// less than a client needs to answer what it just got.
+constexpr absl::Duration kGatherTime = absl::Microseconds(200);
 
 }  // namespace
 
@@ -125,6 +132,8 @@ void OutputService::Hub::Loop() {
     ReadEvents(&wakes);
     if (polling) NotifyPolled(&wakes);
     for (auto& wake : wakes) wake();
+    // The first event after a rest is told at once, the next ones together.
+    if (!wakes.empty()) absl::SleepFor(kGatherTime);
   }
 }
 
