@@ -177,7 +177,9 @@ int main(int argc, char** argv) {
   const std::string root = scratch + "/root";
   MakeDirectory(root);
   for (int i = 0; i < samples; ++i) {
-    const std::string base = scratch + "/" + std::to_string(i);
+    // Never used before: a volatile overlay refuses a work directory that was.
+    const std::string base =
+        scratch + "/" + std::to_string(getpid()) + "-" + std::to_string(i);
     MakeDirectory(base);
     MakeDirectory(base + "/upper");
     MakeDirectory(base + "/work");
