@@ -58,6 +58,8 @@ int ApplyNamespaceOp(Context& context, const Op& op) noexcept {
       return ApplySysctl(context, op);
     case OpKind::kLoopbackUp:
       return LoopbackUp(context, op);
+    case OpKind::kStageMounts:
+      return StageMounts(context, op);
     default:
       return ApplyHostOp(context, op);
   }

@@ -64,6 +64,7 @@ int LoopbackUp(Context& context, const plan::Op& op) noexcept;
 // userns.cc
 int OpenUserNamespace(Context& context, const plan::Op& op) noexcept;
 int BecomeRoot(Context& context, const plan::Op& op) noexcept;
+int StageMounts(Context& context, const plan::Op& op) noexcept;
 
 // mounts.cc
 int SetPropagation(Context& context, const plan::Op& op) noexcept;

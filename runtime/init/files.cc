@@ -84,6 +84,8 @@ int WriteFile(Context& context, const Op& op) noexcept {
 int OpenPath(Context& context, const Op& op) noexcept {
   const int fd = ::open(context.Str(op.s1), static_cast<int>(op.a) | O_CLOEXEC);
   if (fd < 0) return errno;
+  // The root is opened again when its mount namespace was copied.
+  if (context.slots[op.out] >= 0) ::close(context.slots[op.out]);
   context.slots[op.out] = fd;
   return 0;
 }

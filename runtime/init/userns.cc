@@ -1,5 +1,5 @@
-// User namespaces: one that only carries an id map for idmapped mounts, and
-// the switch to the inner root.
+// User namespaces: one that only carries an id map for idmapped mounts, the
+// switch to the inner root, and one that only owns a mount namespace.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -51,6 +51,16 @@ int MapAndOpen(Context& context, const Op& op, pid_t pid) noexcept {
   return 0;
 }
 
+// Runs beside the child, with the same table of fds: puts its own mount
+// namespace where `fd` is and is gone. Its exit code is the errno.
+[[noreturn]] void HandOverMountNamespace(int fd) noexcept {
+  const int own = ::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (own < 0) ::_exit(errno);
+  const int err = ErrnoIf(::dup3(own, fd, O_CLOEXEC) < 0);
+  ::close(own);
+  ::_exit(err);
+}
+
 }  // namespace
 
 // mount_setattr takes its id map from a user namespace, and before clone there
@@ -85,6 +95,29 @@ int BecomeRoot(Context& context, const Op&) noexcept {
   // forgets the death signal (CVE-2016-9962 is what a dumpable init allows).
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return errno;
   return ArmDeathSignal(context.fds, SIGKILL);
+}
+
+// A copy of our mount namespace that a new user namespace below ours owns. We
+// have every capability over what lies below us (user_namespaces(7)), so we may
+// enter and mount there; why we want to is said in plan/build_mount_lock.cc.
+// The maker hands its namespace over by fd: opening it from here, through the
+// maker's procfs, is refused, because the maker is no more dumpable than we.
+int StageMounts(Context& context, const Op&) noexcept {
+  const ScopedFd stage(::fcntl(context.fds.sync_fd, F_DUPFD_CLOEXEC, 3));
+  if (!stage.ok()) return errno;
+  clone_args args = {};
+  args.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_FILES;
+  const auto pid =
+      static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
+  if (pid < 0) return errno;
+  if (pid == 0) HandOverMountNamespace(stage.get());
+  int status = 0;
+  while (::waitpid(pid, &status, __WALL) < 0) {
+    if (errno != EINTR) return errno;
+  }
+  if (!WIFEXITED(status)) return ECHILD;
+  if (WEXITSTATUS(status) != 0) return WEXITSTATUS(status);
+  return ErrnoIf(::setns(stage.get(), CLONE_NEWNS) != 0);
 }
 
 }  // namespace caisson::init

@@ -67,6 +67,24 @@ Feature UserNamespaces() {
   return feature;
 }
 
+// Two switches of distributions take user namespaces from everybody but the
+// host's root: from processes in another user namespace too.
+Feature NestedUserNamespaces() {
+  const auto reads = [](std::string_view path, std::string_view forbidden) {
+    const absl::StatusOr<std::string> text = base::ReadFileToString(path, 64);
+    return text.ok() && text->starts_with(forbidden);
+  };
+  if (reads("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
+    return Missing(kFeatureNestedUserNamespace,
+                   "sysctl kernel.unprivileged_userns_clone is 0");
+  }
+  if (reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")) {
+    return Missing(kFeatureNestedUserNamespace,
+                   "sysctl kernel.apparmor_restrict_unprivileged_userns is 1");
+  }
+  return Available(kFeatureNestedUserNamespace);
+}
+
 Feature Seccomp() {
   const uint32_t action = SECCOMP_RET_ERRNO;
   if (::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0) {
@@ -92,6 +110,7 @@ std::vector<Feature> DetectFeatures(const HostFacts& facts) {
       ByVersion(facts, kFeatureOverlayIdmap, 5, 19),
       ByVersion(facts, kFeatureIdmappedMounts, 5, 12),
       UserNamespaces(),
+      NestedUserNamespaces(),
       ByNamespace(kFeatureTimeNamespace, "time"),
       ByNamespace(kFeatureCgroupNamespace, "cgroup"),
       Seccomp(),

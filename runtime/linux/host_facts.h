@@ -25,6 +25,9 @@ inline constexpr std::string_view kFeatureOverlayVolatile = "overlay_volatile";
 inline constexpr std::string_view kFeatureOverlayIdmap = "overlay_idmap";
 inline constexpr std::string_view kFeatureIdmappedMounts = "idmapped_mounts";
 inline constexpr std::string_view kFeatureUserNamespace = "user_namespace";
+// A container's user namespace may have others below it.
+inline constexpr std::string_view kFeatureNestedUserNamespace =
+    "nested_user_namespace";
 inline constexpr std::string_view kFeatureTimeNamespace = "time_namespace";
 inline constexpr std::string_view kFeatureCgroupNamespace = "cgroup_namespace";
 inline constexpr std::string_view kFeatureSeccomp = "seccomp";

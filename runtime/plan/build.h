@@ -51,6 +51,9 @@ struct Launch {
   // Missing mount points may be made: never in a directory of the host that
   // the container must not write to.
   bool create_targets = true;
+  // The mount tree is copied once it is complete, which locks it: see
+  // build_mount_lock.cc.
+  bool locks_mounts = false;
   uint16_t empty_slot = kNoSlot;           // read-only tmpfs that masks
   std::vector<uint16_t> user_mount_slots;  // one for each of spec.mounts
 
@@ -89,6 +92,14 @@ void AddPivot(Launch& launch);
 // build_standard_mounts.cc: /proc /sys /dev and what is below
 absl::Status AddStandardMounts(Launch& launch);
 void AddMasks(Launch& launch);
+void AddTerminals(Launch& launch);
+// build_mount_lock.cc: what makes a tree that the container's root can add to
+// and not change. The first and the last mount ops of a container with id maps.
+absl::Status AddMountStage(Launch& launch);
+void AddMountLock(Launch& launch);
+absl::Status CheckExecMounts(const spec::Process& process,
+                             const spec::ContainerSpec& container,
+                             const linux_::HostFacts& facts);
 // build_devices.cc
 absl::Status AddDeviceNodes(Launch& launch);
 // build_mounts.cc: what the spec asks for

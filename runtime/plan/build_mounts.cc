@@ -81,6 +81,11 @@ absl::Status AddBindSource(Launch& launch, const spec::Mount& mount,
     return BadField(base::StrCat(field, ".options"),
                     "idmap needs a container with id maps");
   }
+  if (options.propagation == MS_SHARED && launch.has_user_namespace()) {
+    return BadField(base::StrCat(field, ".propagation"),
+                    "must not be shared for a container with id maps: the "
+                    "kernel carries no mount from there to the host");
+  }
   if (mount.bind->create_source) {
     Op make = MakeOp(OpKind::kMakeDirectory, Executor::kPrepare);
     make.s1 = launch.draft.steps.Str(mount.bind->source);

@@ -247,8 +247,8 @@ absl::Status AddUserNamespace(Launch& launch) {
 absl::Status AddNamespaces(Launch& launch) {
   const spec::Namespaces& wanted = launch.spec.namespaces;
   // The clone is a mount namespace of its own, always: there is no container
-  // without its own root.
-  launch.draft.header.clone_flags |= CLONE_NEWNS;
+  // without its own root. A staged one is made by the first mount op.
+  if (!launch.locks_mounts) launch.draft.header.clone_flags |= CLONE_NEWNS;
   Sources sources(launch);
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kPid, wanted.pid, sources));
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kIpc, wanted.ipc, sources));

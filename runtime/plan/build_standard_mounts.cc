@@ -26,6 +26,7 @@ namespace {
 constexpr uint64_t kNoExecAttributes =
     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 constexpr uint64_t kDevAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+
 bool HasMountAt(const Launch& launch, std::string_view target) {
   for (const spec::Mount& mount : launch.spec.mounts) {
     if (mount.target == target) return true;
@@ -250,14 +251,12 @@ void AddMqueue(Launch& launch) {
   AddAttach(launch, slot, "dev/mqueue", "POSIX message queues by name");
 }
 
-void AddTerminal(Launch& launch) {
-  if (!launch.spec.process.tty) return;
+void AddConsole(Launch& launch) {
   Op node = MakeOp(OpKind::kMakeDevice, Executor::kPrepare);
   node.in = kSlotDev;
   node.s1 = launch.draft.steps.Str("console");
   node.a = S_IFREG | 0620;
   launch.draft.Add(node, "mount point for the terminal");
-  AddPty(launch.spec.process, launch.spec.user_namespace, launch.draft);
   Op console = MakeOp(OpKind::kBindConsole, Executor::kChild);
   console.in = kSlotPtySlave;
   console.s1 = launch.draft.steps.Str("dev/console");
@@ -282,11 +281,22 @@ absl::Status AddStandardMounts(Launch& launch) {
   AddDev(launch);
   CAISSON_RETURN_IF_ERROR(AddDeviceNodes(launch));
   AddAttach(launch, kSlotDev, "dev", "a tmpfs with the standard nodes only");
-  AddAttach(launch, kSlotDevpts, "dev/pts", "the container's terminals");
   AddShm(launch);
   AddMqueue(launch);
-  AddTerminal(launch);
+  if (!launch.locks_mounts) AddTerminals(launch);
   return absl::OkStatus();
+}
+
+// What the spec mounts at the same place is what the container sees.
+void AddTerminals(Launch& launch) {
+  const bool own = !HasMountAt(launch, "/dev");
+  if (own && !HasMountAt(launch, "/dev/pts")) {
+    AddAttach(launch, kSlotDevpts, "dev/pts", "the container's terminals");
+  }
+  AddPty(launch.spec.process, launch.spec.user_namespace, launch.draft);
+  if (own && launch.spec.process.tty && !HasMountAt(launch, "/dev/console")) {
+    AddConsole(launch);
+  }
 }
 
 void AddMasks(Launch& launch) {

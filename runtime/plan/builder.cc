@@ -83,6 +83,7 @@ absl::Status AddAll(Launch& launch) {
   CAISSON_RETURN_IF_ERROR(
       AddOomScore(launch.spec.process, launch.has_user_namespace(), draft));
   CAISSON_RETURN_IF_ERROR(AddUserNamespace(launch));
+  CAISSON_RETURN_IF_ERROR(AddMountStage(launch));
   CAISSON_RETURN_IF_ERROR(AddNamespaces(launch));
   // Before the root: that may leave the host's mount namespace.
   CAISSON_RETURN_IF_ERROR(AddMountSources(launch));
@@ -92,6 +93,7 @@ absl::Status AddAll(Launch& launch) {
   AddMasks(launch);
   CAISSON_RETURN_IF_ERROR(AddMountTargets(launch));
   AddPivot(launch);
+  AddMountLock(launch);
   AddNames(launch);
   const spec::Process& process = launch.spec.process;
   CAISSON_RETURN_IF_ERROR(
@@ -188,6 +190,7 @@ absl::StatusOr<Plan> BuildExecPlan(const spec::ExecSpec& effective,
                                    const ExecContext& context) {
   Draft draft = NewDraft(PlanKind::kExec, facts, base);
   const spec::Process& process = effective.process;
+  CAISSON_RETURN_IF_ERROR(CheckExecMounts(process, container, facts));
   CAISSON_RETURN_IF_ERROR(AddExecCgroup(container, context, draft));
   CAISSON_RETURN_IF_ERROR(AddOomScore(process, false, draft));
   FillExecUserNamespace(container, &draft.header);

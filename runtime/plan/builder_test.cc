@@ -38,7 +38,8 @@ linux_::HostFacts Facts() {
   linux_::HostFacts facts;
   for (const std::string_view name :
        {linux_::kFeatureOverlay, linux_::kFeatureOverlayVolatile,
-        linux_::kFeatureOverlayIdmap, linux_::kFeatureIdmappedMounts}) {
+        linux_::kFeatureOverlayIdmap, linux_::kFeatureIdmappedMounts,
+        linux_::kFeatureNestedUserNamespace}) {
     facts.features.push_back({std::string(name), true, ""});
   }
   for (rlimit& limit : facts.rlimits) limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -116,10 +117,10 @@ CHILD attach proc on /proc
 CHILD mount sysfs on /sys (attributes ro,nosuid,nodev,noexec)
 CHILD attach sysfs on /sys
 CHILD attach tmpfs on /dev
-CHILD attach devpts on /dev/pts
 CHILD attach tmpfs on /dev/shm
 CHILD mount mqueue on /dev/mqueue (attributes nosuid,nodev,noexec)
 CHILD attach mqueue on /dev/mqueue
+CHILD attach devpts on /dev/pts
 CHILD mask /proc/kcore
 CHILD make read-only /proc/sys
 CHILD change the root /
@@ -348,6 +349,89 @@ TEST_F(BuilderTest, UserNamespaceIsMappedBeforeAnythingElseInside) {
   // The idmapped layer is attached before the overlay is made, and goes.
   EXPECT_LT(IndexOf(OpKind::kAttachAt), IndexOf(OpKind::kNewOverlay));
   EXPECT_LT(IndexOf(OpKind::kNewOverlay), IndexOf(OpKind::kDetachAt));
+}
+
+class MountLockTest : public BuilderTest {
+ protected:
+  static spec::ContainerSpec Mapped(std::vector<std::string> capabilities) {
+    spec::ContainerSpec spec = Spec();
+    spec.user_namespace.explicit_maps =
+        spec::IdMapping{{{0, 100000, 1000}}, {{0, 100000, 1000}}};
+    spec.process.capabilities =
+        spec::Capabilities{std::move(capabilities), {}, {}, {}};
+    return spec;
+  }
+  void ForbidNesting() { facts_.features.back().available = false; }
+};
+
+TEST_F(MountLockTest, TreeIsStagedThenCopied) {
+  spec::ContainerSpec spec = Mapped({});
+  spec.process.tty = true;
+  Build(spec);
+  EXPECT_EQ(view_.header->clone_flags & CLONE_NEWNS, 0u) << "made by the stage";
+  EXPECT_LT(IndexOf(OpKind::kBecomeRoot), IndexOf(OpKind::kStageMounts));
+  EXPECT_LT(IndexOf(OpKind::kStageMounts), LineOf("CHILD set propagation"));
+  const int copy = LineOf("CHILD new namespaces mount");
+  EXPECT_LT(LineOf("CHILD change the root"), copy);
+  EXPECT_EQ(LineOf("CHILD open /"), copy + 1);
+  // What the shim keeps must be attached in the copy.
+  EXPECT_LT(copy, LineOf("CHILD attach devpts"));
+  EXPECT_LT(copy, LineOf("CHILD bind the terminal"));
+  for (const Op& op : Find(OpKind::kAttach)) {
+    if (op.in == kSlotDevpts) continue;
+    EXPECT_STRNE(view_.Str(op.s1), "dev/pts");
+  }
+}
+
+TEST_F(MountLockTest, OnlyContainersWithIdMapsNeedIt) {
+  Build(Spec());
+  EXPECT_EQ(IndexOf(OpKind::kStageMounts), -1);
+  EXPECT_EQ(LineOf("CHILD new namespaces mount"), -1);
+}
+
+TEST_F(MountLockTest, WithoutNestingOnlyWhoCannotMountStarts) {
+  ForbidNesting();
+  Build(Mapped({}));
+  EXPECT_EQ(IndexOf(OpKind::kStageMounts), -1);
+  EXPECT_TRUE((view_.header->clone_flags & CLONE_NEWNS) != 0);
+  EXPECT_THAT(plan_.summary, Contains(HasSubstr("not locked")));
+  const absl::Status status = TryBuild(Mapped({"SYS_ADMIN"})).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(base::DetailOf(status).reason, "FEATURE_UNAVAILABLE");
+}
+
+TEST_F(MountLockTest, WithoutNestingAnExecCannotMountEither) {
+  ForbidNesting();
+  const spec::ContainerSpec container = spec::WithDefaults(Mapped({}), kId);
+  spec::ExecSpec exec;
+  exec.process.command = {"id"};
+  const auto build = [&] {
+    return BuildExecPlan(spec::WithDefaults(exec, container), container, facts_,
+                         base_, {.container_id = kId, .exec_number = 1})
+        .status();
+  };
+  EXPECT_TRUE(build().ok()) << build();
+  exec.process.capabilities = spec::Capabilities{{"SYS_ADMIN"}, {}, {}, {}};
+  EXPECT_EQ(base::DetailOf(build()).reason, "FEATURE_UNAVAILABLE");
+}
+
+TEST_F(MountLockTest, FieldsThatCannotHoldAreRefused) {
+  spec::ContainerSpec spec = Mapped({});
+  spec.resources.pids_limit = 1;
+  absl::Status status = TryBuild(spec).status();
+  ASSERT_THAT(base::DetailOf(status).violations, SizeIs(1));
+  EXPECT_EQ(base::DetailOf(status).violations[0].field,
+            "spec.resources.pids_limit");
+  spec.resources.pids_limit = 2;
+  spec::Mount mount;
+  mount.target = "/data";
+  mount.bind = spec::BindMount{"/srv/data"};
+  mount.propagation = "rshared";
+  spec.mounts = {mount};
+  status = TryBuild(spec).status();
+  ASSERT_THAT(base::DetailOf(status).violations, SizeIs(1));
+  EXPECT_EQ(base::DetailOf(status).violations[0].field,
+            "spec.mounts[0].propagation");
 }
 
 TEST_F(BuilderTest, UserNamespaceWithoutRootIsRefused) {

@@ -53,6 +53,8 @@ constexpr KindInfo kKinds[] = {
      "setdomainname"},
     {OpKind::kSysctl, "sysctl", "set sysctl", "write"},
     {OpKind::kLoopbackUp, "loopback_up", "bring up loopback", "ioctl"},
+    {OpKind::kStageMounts, "stage_mounts",
+     "enter a mount namespace of a nested user namespace", "setns"},
     {OpKind::kSetPropagation, "set_propagation", "set propagation of", "mount"},
     {OpKind::kNewMount, "new_mount", "mount", "fsmount"},
     {OpKind::kNewOverlay, "new_overlay", "mount overlay", "fsconfig"},
@@ -416,7 +418,7 @@ StepText DescribeOp(const PlanView& plan, uint32_t index) {
   if (op.kind <= OpKind::kMakeSymlink || op.kind == OpKind::kWriteProcessFile ||
       op.kind == OpKind::kSysctl || op.kind == OpKind::kAttachDeviceFilter) {
     DescribeFile(plan, op, &out);
-  } else if (op.kind <= OpKind::kLoopbackUp) {
+  } else if (op.kind <= OpKind::kStageMounts) {
     DescribeNamespace(plan, op, &out);
   } else if (op.kind <= OpKind::kPivotRoot) {
     DescribeMount(plan, op, &out);

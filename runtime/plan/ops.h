@@ -82,6 +82,7 @@ enum class OpKind : uint16_t {
   kSetDomainname,      // s1
   kSysctl,             // in procfs, s1 path below sys/, s2 value
   kLoopbackUp,         //
+  kStageMounts,        // a mount namespace of a user namespace below ours
   // Mounts. Everything is built detached and by fd; kAttach resolves its
   // target inside kSlotRoot only.
   kSetPropagation = 64,  // s1 path, a MS_* flags

@@ -13,7 +13,7 @@ bool ValidKind(OpKind kind) noexcept {
     return kind >= first && kind <= last;
   };
   return in(OpKind::kMakeDirectory, OpKind::kMakeSymlink) ||
-         in(OpKind::kOpenPidfd, OpKind::kLoopbackUp) ||
+         in(OpKind::kOpenPidfd, OpKind::kStageMounts) ||
          in(OpKind::kSetPropagation, OpKind::kPivotRoot) ||
          in(OpKind::kOpenPty, OpKind::kExecute) ||
          kind == OpKind::kAttachDeviceFilter;

@@ -554,6 +554,14 @@ TEST_F(RootFaultTest, FailingOpsOfATerminalLeaveNothingBehind) {
   FailEachOp(spec);
 }
 
+TEST_F(RootFaultTest, FailingOpsOfAMappedTerminalLeaveNothingBehind) {
+  spec::ContainerSpec spec = runner_.Shell("stty -opost; echo ran");
+  spec.process.tty = true;
+  spec.user_namespace.explicit_maps =
+      spec::IdMapping{{{0, 100000, 65536}}, {{0, 200000, 65536}}};
+  FailEachOp(spec);
+}
+
 class RootUserNamespaceTest : public RootLaunchPlanTest {
  protected:
   spec::ContainerSpec Mapped(const std::string& script) {
@@ -595,6 +603,39 @@ TEST_F(RootUserNamespaceTest, TerminalBelongsToTheUser) {
   spec.process.tty = true;
   spec.process.user = "1000";
   EXPECT_EQ(Output(spec), "/dev/pts/0\r\n1000:5\r\n1000\r\n");
+}
+
+// With the right to mount, the container's root can add to the tree, and
+// neither loosen nor uncover anything of it.
+TEST_F(RootUserNamespaceTest, MountsAreLocked) {
+  const std::string source = runner_.directory() + "/source";
+  fs::create_directory(source);
+  spec::ContainerSpec spec = Mapped(
+      "for m in / /data /sys /proc/sys; do "
+      "mount -o remount,bind,rw $m 2>/dev/null && echo $m is loose; done; "
+      "for m in /data /proc/sys /proc/timer_list /dev/shm; do "
+      "umount -l $m 2>/dev/null && echo $m is gone; done; "
+      "mount -o bind /data /tmp && mount -o remount,bind,rw /tmp 2>/dev/null "
+      "&& echo the copy is loose; umount /tmp; "
+      "touch /x /data/x 2>/dev/null && echo written; "
+      "mount -t tmpfs t /tmp && touch /tmp/x && echo mounts");
+  spec.rootfs.read_only = true;
+  spec.process.capabilities = spec::Capabilities{{"SYS_ADMIN"}, {}, {}, {}};
+  spec::Mount bind;
+  bind.target = "/data";
+  bind.bind = spec::BindMount{source};
+  bind.read_only = true;
+  spec.mounts = {bind};
+  EXPECT_EQ(Output(spec), "mounts\n");
+  EXPECT_TRUE(fs::is_empty(source));
+}
+
+TEST_F(RootUserNamespaceTest, ConsoleAndTerminalHaveTheirNames) {
+  spec::ContainerSpec spec = Mapped(
+      "readlink /proc/self/fd/0; stat -c %t /dev/console; "
+      "echo >/dev/console console");
+  spec.process.tty = true;
+  EXPECT_EQ(Output(spec), "/dev/pts/0\r\n88\r\nconsole\r\n");
 }
 
 TEST_F(RootUserNamespaceTest, OtherUsersWork) {
@@ -675,6 +716,9 @@ TEST_F(RootExecPlanTest, WorksInAUserNamespace) {
   exec.process.user = "app";
   exec.process.command = {"/bin/id", "-u"};
   EXPECT_EQ(Exec(container, exec).out, "1000\n");
+  exec.process.tty = true;
+  exec.process.command = {"/bin/readlink", "/proc/self/fd/0"};
+  EXPECT_EQ(Exec(container, exec).out, "/dev/pts/0\r\n");
 }
 
 TEST_F(RootExecPlanTest, TerminalIsInTheContainersDevpts) {
