@@ -120,6 +120,17 @@ TEST_F(CreateBaseTest, MakesBaseKeeperAndMarkAndRemovesThem) {
   EXPECT_THAT(RemoveBase(base_), IsOk());
 }
 
+TEST_F(CreateBaseTest, OthersMayPassWhateverTheUmaskIs) {
+  const mode_t umask = ::umask(077);
+  EXPECT_THAT(CreateBase("me", &base_), IsOk());
+  ::umask(umask);
+  for (const char* path : {"/unified/a", "/unified/a/base", "/memory/a/base"}) {
+    struct stat info = {};
+    ASSERT_EQ(::stat((root_ + path).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0755u) << path;
+  }
+}
+
 TEST_F(CreateBaseTest, RefusesABaseWithContainersOfAnotherOwner) {
   ASSERT_THAT(CreateBase("other", &base_), IsOk());
   Make("/memory/a/base/c1");
