@@ -1,0 +1,85 @@
+// Network namespaces: made with their sysctls before any link exists, entered
+// by threads that end there, kept by descriptors or, on request, by a name that
+// `ip netns` knows.
+//
+// Process: daemon. Thread: any. No thread of the caller ever changes its
+// namespace: what has to be done inside is done by a thread made for it, which
+// ends with it, so there is no way back that could fail.
+#ifndef CAISSON_NETSETUP_NETNS_H_
+#define CAISSON_NETSETUP_NETNS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "netsetup/netlink/socket.h"
+#include "netsetup/sysctl.h"
+#include "runtime/base/unique_fd.h"
+
+namespace caisson::netsetup {
+
+// Tells a namespace from any other while it exists.
+struct NetnsId {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  bool operator==(const NetnsId&) const = default;
+};
+absl::StatusOr<NetnsId> IdOfNetns(int netns_fd);
+
+struct Netns {
+  // Keeps it alive.
+  base::UniqueFd fd;
+  NetnsId id;
+};
+
+// The one that the calling thread is in.
+absl::StatusOr<Netns> CurrentNetns();
+
+// What every container's namespace has before its first link: addresses are
+// usable at once (no duplicate address detection), none is taken from router
+// advertisements, and a changed address is announced.
+std::vector<Sysctl> DefaultSysctls();
+
+// A new namespace with the sysctls, in order, and the loopback up. A sysctl
+// that this kernel does not have is an error; of DefaultSysctls only those of
+// IPv6 may be missing together (IPv6 switched off).
+absl::StatusOr<Netns> CreateNetns(std::span<const Sysctl> sysctls);
+
+// Runs `body` on a thread of its own inside the namespace, and waits for it.
+absl::Status RunInNetns(int netns_fd, absl::FunctionRef<absl::Status()> body);
+
+// A socket that works inside the namespace from any thread.
+absl::StatusOr<Socket> OpenSocketIn(int netns_fd,
+                                    const SocketOptions& options = {});
+
+// --- Namespaces with a name ------------------------------------------------
+
+// Where `ip netns` looks.
+inline constexpr std::string_view kNamedNetnsDirectory = "/run/netns";
+
+// Makes the namespace reachable as <directory>/<name> until UnpinNetns. The
+// directory is made, and made a shared mount of its own, as `ip netns` does it:
+// a name that is removed then goes in every mount namespace. EEXIST when the
+// name is taken.
+absl::Status PinNetns(int netns_fd, std::string_view name,
+                      std::string_view directory = kNamedNetnsDirectory);
+// No error when it is gone.
+absl::Status UnpinNetns(std::string_view name,
+                        std::string_view directory = kNamedNetnsDirectory);
+// NOT_FOUND (ENOENT) when the name is not there; ENXIO when nothing is mounted
+// there, as after a reboot.
+absl::StatusOr<Netns> OpenNamedNetns(
+    std::string_view name, std::string_view directory = kNamedNetnsDirectory);
+
+}  // namespace caisson::netsetup
+
+#endif  // CAISSON_NETSETUP_NETNS_H_

@@ -1,0 +1,47 @@
+#include "netsetup/sysctl.h"
+
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+#include "runtime/base/file.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+
+namespace caisson::netsetup {
+namespace {
+
+constexpr size_t kMaxValueBytes = 4096;
+
+}  // namespace
+
+absl::StatusOr<std::string> SysctlPath(std::string_view key) {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(base::AbslView(key), '/');
+  bool is_good = parts.size() > 1 && parts[0] == "net" &&
+                 key.find('\0') == std::string_view::npos;
+  for (const absl::string_view part : parts) {
+    is_good = is_good && !part.empty() && part != "." && part != "..";
+  }
+  if (!is_good) {
+    return absl::InvalidArgumentError(
+        base::StrCat("not a sysctl below net/: '", key, "'"));
+  }
+  return base::StrCat("/proc/sys/", key);
+}
+
+absl::Status WriteSysctl(const Sysctl& sysctl) {
+  CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(sysctl.key));
+  return base::WriteFile(path, sysctl.value);
+}
+
+absl::StatusOr<std::string> ReadSysctl(std::string_view key) {
+  CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(key));
+  CAISSON_ASSIGN_OR_RETURN(std::string value,
+                           base::ReadFileToString(path, kMaxValueBytes));
+  while (!value.empty() && value.back() == '\n') value.pop_back();
+  return value;
+}
+
+}  // namespace caisson::netsetup

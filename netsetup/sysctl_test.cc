@@ -1,0 +1,33 @@
+#include "netsetup/sysctl.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+
+#include "runtime/base/status_matchers.h"
+
+namespace caisson::netsetup {
+namespace {
+
+using base::IsOkAndHolds;
+using base::StatusIs;
+
+TEST(SysctlTest, AKeyIsAPathBelowNet) {
+  EXPECT_THAT(SysctlPath("net/ipv4/conf/eth0.5/forwarding"),
+              IsOkAndHolds("/proc/sys/net/ipv4/conf/eth0.5/forwarding"));
+}
+
+TEST(SysctlTest, WhatIsNotBelowNetOrClimbsIsRefused) {
+  for (const std::string& key :
+       {std::string(), std::string("net"), std::string("kernel/hostname"),
+        std::string("/net/ipv4/ip_forward"), std::string("net//ipv4"),
+        std::string("net/../kernel/hostname"), std::string("net/./ipv4"),
+        std::string("net/ipv4/"), std::string("net.ipv4.ip_forward"),
+        std::string("net/ipv4\0/x", 11)}) {
+    EXPECT_THAT(SysctlPath(key), StatusIs(absl::StatusCode::kInvalidArgument))
+        << key;
+  }
+}
+
+}  // namespace
+}  // namespace caisson::netsetup
