@@ -1,0 +1,66 @@
+// Messages of the kernel about tables, as values. Whatever the bytes are,
+// nothing is read behind them; what is not understood is left out.
+//
+// Process: daemon. Thread: any; pure.
+#ifndef CAISSON_NETSETUP_NFT_PARSE_H_
+#define CAISSON_NETSETUP_NFT_PARSE_H_
+
+#include <linux/netlink.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "netsetup/nft/element.h"
+
+namespace caisson::netsetup::nft {
+
+// Elements of one set, of a dump, an event or a batch of ours.
+struct ElementList {
+  std::string table;
+  std::string set;
+  // Empty when the set is not one of ours.
+  std::vector<Element> elements;
+  // Where in the message each of them is.
+  std::vector<uint32_t> offsets;
+};
+ElementList ParseElements(const nlmsghdr* header);
+
+struct TableInfo {
+  std::string name;
+  std::string comment;
+};
+TableInfo ParseTable(const nlmsghdr* header);
+
+struct ChainInfo {
+  uint8_t family = 0;
+  std::string table;
+  std::string name;
+  std::string type;
+  // Of base chains.
+  bool is_base = false;
+  uint32_t hook = 0;
+  bool drops = false;  // its policy
+};
+ChainInfo ParseChain(const nlmsghdr* header);
+
+struct RuleInfo {
+  std::string table;
+  std::string chain;
+  // As ExpressionsText has it.
+  std::string expressions;
+};
+RuleInfo ParseRule(const nlmsghdr* header);
+
+// The table that any message about tables is about.
+struct Subject {
+  bool is_nft = false;
+  uint8_t family = 0;
+  uint16_t message = 0;  // NFT_MSG_*
+  std::string table;
+};
+Subject ParseSubject(const nlmsghdr* header);
+
+}  // namespace caisson::netsetup::nft
+
+#endif  // CAISSON_NETSETUP_NFT_PARSE_H_

@@ -1,0 +1,258 @@
+#include "netsetup/nft/table.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <utility>
+
+#include <libmnl/libmnl.h>
+
+#include "netsetup/nft/describe.h"
+#include "netsetup/nft/expressions.h"
+#include "netsetup/nft/parse.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
+
+namespace caisson::netsetup::nft {
+namespace {
+
+using base::StrAppend;
+using base::StrCat;
+
+constexpr size_t kTagBytes = 32;
+// An error names this many objects of a batch; others are counted.
+constexpr size_t kNamedErrors = 8;
+
+bool IsTag(std::string_view tag) {
+  return !tag.empty() && tag.size() <= kTagBytes &&
+         std::all_of(tag.begin(), tag.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
+// The kernel's table is not what we made: somebody else changed it.
+bool IsDrift(const absl::Status& status) {
+  const int err = base::ErrnoOf(status);
+  return err == ENOENT || err == EEXIST;
+}
+
+// All errors of a batch in one status; the first one gives the number.
+absl::Status StatusOf(const Batch& batch, uint32_t last,
+                      const std::vector<NetfilterAnswer>& answers) {
+  std::string text;
+  size_t errors = 0;
+  int first = 0;
+  bool acknowledged = false;
+  for (const NetfilterAnswer& answer : answers) {
+    if (answer.err == 0) {
+      acknowledged |= answer.sequence == last;
+      continue;
+    }
+    if (first == 0) first = answer.err;
+    if (++errors > kNamedErrors) continue;
+    StrAppend(&text, errors == 1 ? "" : "; ",
+              ObjectText(batch, answer.sequence, answer.offset));
+    if (answer.err != first) {
+      StrAppend(&text, " (", base::ErrnoName(answer.err), ")");
+    }
+    if (!answer.text.empty()) StrAppend(&text, " (", answer.text, ")");
+  }
+  if (errors > kNamedErrors) {
+    StrAppend(&text, " and ", errors - kNamedErrors, " more");
+  }
+  if (first != 0) return base::SyscallErrorFrom(first, "nftables", text);
+  if (acknowledged) return absl::OkStatus();
+  return absl::InternalError("nftables: no acknowledgement");
+}
+
+uint32_t CountMessages(const Batch& batch) {
+  int left = static_cast<int>(batch.size());
+  const auto* header = reinterpret_cast<const nlmsghdr*>(batch.data());
+  uint32_t count = 0;
+  while (::mnl_nlmsg_ok(header, left)) {
+    ++count;
+    header = ::mnl_nlmsg_next(header, &left);
+  }
+  return count;
+}
+
+const char* FamilyName(uint8_t family) {
+  switch (family) {
+    case NFPROTO_IPV4:
+      return "ip";
+    case NFPROTO_IPV6:
+      return "ip6";
+    case NFPROTO_INET:
+      return "inet";
+    case NFPROTO_BRIDGE:
+      return "bridge";
+    default:
+      return "";
+  }
+}
+
+bool DropsForwarded(const ChainInfo& chain) {
+  if (!chain.is_base || chain.hook != NF_INET_FORWARD ||
+      FamilyName(chain.family)[0] == '\0') {
+    return false;
+  }
+  // firewalld accepts by policy and rejects at the end of its chain.
+  return chain.drops || chain.table == "firewalld";
+}
+
+void Append(const Change& change, std::vector<std::string>* differences) {
+  for (const Element& element : change.remove) {
+    differences->push_back(StrCat("unknown element ", SetOf(element.set).name,
+                                  " { ", ElementText(element), " }"));
+  }
+  for (const Element& element : change.add) {
+    differences->push_back(StrCat("missing element ", SetOf(element.set).name,
+                                  " { ", ElementText(element), " }"));
+  }
+}
+
+}  // namespace
+
+Table::Table(std::string name, NetfilterSocket socket)
+    : name_(std::move(name)), socket_(std::move(socket)) {}
+
+absl::StatusOr<Table> Table::Open(std::string_view tag) {
+  if (!IsTag(tag)) {
+    return absl::InvalidArgumentError(StrCat("tag '", tag, "' of a table"));
+  }
+  CAISSON_ASSIGN_OR_RETURN(NetfilterSocket socket, NetfilterSocket::Open());
+  return Table(StrCat(kTablePrefix, tag), std::move(socket));
+}
+
+absl::Status Table::Commit(Batch batch) {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<NetfilterAnswer> answers,
+                           socket_.Exchange(batch));
+  // The last command is before the end of the batch.
+  return StatusOf(batch, CountMessages(batch) - 2, answers);
+}
+
+absl::Status Table::Create(Elements elements) {
+  CAISSON_RETURN_IF_ERROR(Commit(BuildTable(name_, elements.map())));
+  elements_ = std::move(elements);
+  return absl::OkStatus();
+}
+
+absl::Status Table::Rebuild() {
+  return Commit(BuildTable(name_, elements_.map()));
+}
+
+absl::Status Table::Destroy() {
+  CAISSON_RETURN_IF_ERROR(Commit(BuildRemoval(name_)));
+  elements_ = Elements();
+  return absl::OkStatus();
+}
+
+absl::Status Table::Apply(const Change& change) {
+  CAISSON_ASSIGN_OR_RETURN(const Change applied, elements_.Apply(change));
+  if (applied.empty()) return absl::OkStatus();
+  absl::Status status = Commit(BuildChange(name_, applied));
+  if (IsDrift(status)) status = Rebuild();
+  if (!status.ok()) elements_.Undo(applied);
+  return status;
+}
+
+absl::Status Table::CheckComment(std::vector<std::string>* differences) {
+  std::vector<TableInfo> tables;
+  Batch request = BuildTablesRequest();
+  CAISSON_RETURN_IF_ERROR(socket_.Dump(
+      request, [&tables] { tables.clear(); },
+      [&](const nlmsghdr* header) {
+        TableInfo table = ParseTable(header);
+        if (table.name == name_) tables.push_back(std::move(table));
+        return absl::OkStatus();
+      }));
+  if (tables.empty()) {
+    differences->push_back("missing table");
+  } else if (tables[0].comment != SchemaComment()) {
+    differences->push_back(StrCat("table of '", tables[0].comment, "'"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Table::CheckRules(std::vector<std::string>* differences) {
+  // Chain to the expressions of its rules, in order.
+  std::map<std::string, std::string> have;
+  std::map<std::string, std::string> want;
+  for (const RuleSchema& rule : Rules()) {
+    want[std::string(ChainOf(rule.chain).name)] +=
+        ExpressionsText(BuildRule(name_, rule).get());
+  }
+  Batch request = BuildRulesRequest(name_);
+  CAISSON_RETURN_IF_ERROR(socket_.Dump(
+      request, [&have] { have.clear(); },
+      [&](const nlmsghdr* header) {
+        const RuleInfo rule = ParseRule(header);
+        if (rule.table == name_) have[rule.chain] += rule.expressions;
+        return absl::OkStatus();
+      }));
+  for (const auto& [chain, expressions] : want) {
+    if (have[chain] == expressions) continue;
+    differences->push_back(StrCat("rules of chain ", chain));
+  }
+  for (const auto& [chain, expressions] : have) {
+    if (!want.contains(chain)) {
+      differences->push_back(StrCat("unknown chain ", chain));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Table::CheckElements(std::vector<std::string>* differences) {
+  Elements::Map have;
+  for (const SetSchema& set : Sets()) {
+    Elements::Map of_set;
+    Batch request = BuildElementsRequest(name_, set.id);
+    const absl::Status status = socket_.Dump(
+        request, [&of_set] { of_set.clear(); },
+        [&](const nlmsghdr* header) {
+          for (Element& element : ParseElements(header).elements) {
+            of_set.insert_or_assign(std::pair(element.set, element.key),
+                                    std::move(element.value));
+          }
+          return absl::OkStatus();
+        });
+    if (base::ErrnoOf(status) == ENOENT) {
+      differences->push_back(StrCat("missing set ", set.name));
+    } else if (!status.ok()) {
+      return status;
+    }
+    have.insert(of_set.begin(), of_set.end());
+  }
+  Append(Difference(have, elements_.map()), differences);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> Table::Check() {
+  std::vector<std::string> differences;
+  CAISSON_RETURN_IF_ERROR(CheckComment(&differences));
+  if (!differences.empty()) return differences;
+  CAISSON_RETURN_IF_ERROR(CheckRules(&differences));
+  CAISSON_RETURN_IF_ERROR(CheckElements(&differences));
+  return differences;
+}
+
+absl::StatusOr<std::vector<ForeignDrop>> Table::DetectForeignDrops() {
+  std::vector<ForeignDrop> drops;
+  Batch request = BuildChainsRequest();
+  CAISSON_RETURN_IF_ERROR(socket_.Dump(
+      request, [&drops] { drops.clear(); },
+      [&](const nlmsghdr* header) {
+        const ChainInfo chain = ParseChain(header);
+        if (DropsForwarded(chain)) {
+          drops.push_back({FamilyName(chain.family), chain.table, chain.name});
+        }
+        return absl::OkStatus();
+      }));
+  return drops;
+}
+
+}  // namespace caisson::netsetup::nft
