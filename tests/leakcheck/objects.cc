@@ -98,7 +98,22 @@ std::vector<pid_t> DescendantsOf(pid_t ancestor) {
   return found;
 }
 
-void AddProcesses(pid_t ancestor, Snapshot* snapshot) {
+namespace {
+
+// Under its label where it has one, so that a daemon that was started again is
+// the same process as before.
+std::string NameOf(pid_t pid, const ProcessStat& stat,
+                   const std::vector<Watched>& watched) {
+  for (const Watched& one : watched) {
+    if (one.pid == pid) return one.label;
+  }
+  return std::to_string(pid) + " " + stat.name;
+}
+
+}  // namespace
+
+void AddProcesses(pid_t ancestor, const std::vector<Watched>& watched,
+                  Snapshot* snapshot) {
   const std::map<pid_t, ProcessStat> all = AllProcesses();
   std::set<std::string> namespaces;
   for (const pid_t pid : DescendantsOf(ancestor)) {
@@ -106,7 +121,7 @@ void AddProcesses(pid_t ancestor, Snapshot* snapshot) {
     if (it == all.end()) continue;
     const ProcessStat& stat = it->second;
     const char* kind = stat.state == 'Z' ? "zombie " : "process ";
-    ++(*snapshot)[kind + std::to_string(pid) + " " + stat.name];
+    ++(*snapshot)[kind + NameOf(pid, stat, watched)];
     AddNamespaces(pid, &namespaces);
   }
   for (const std::string& name : namespaces) ++(*snapshot)["namespace " + name];

@@ -6,15 +6,17 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 namespace caisson::leakcheck {
 
 std::string ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file),
-          std::istreambuf_iterator<char>()};
+  // A read of a process that has just ended fails; this way it only ends the
+  // text, where an iterator over the buffer would throw.
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 std::vector<std::string> NamesIn(const std::string& path) {

@@ -11,7 +11,8 @@ namespace caisson::leakcheck {
 
 Snapshot Take(const Scope& scope) {
   Snapshot snapshot;
-  if (scope.ancestor > 0) AddProcesses(scope.ancestor, &snapshot);
+  if (scope.ancestor > 0)
+    AddProcesses(scope.ancestor, scope.watched, &snapshot);
   for (const Watched& watched : scope.watched) {
     AddDescriptors(watched, &snapshot);
     AddMounts(watched.label,

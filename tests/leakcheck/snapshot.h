@@ -51,7 +51,8 @@ std::string ToText(const Snapshot& snapshot);
 Snapshot FromText(const std::string& text);
 
 // Each adds the objects of one kind.
-void AddProcesses(pid_t ancestor, Snapshot* snapshot);
+void AddProcesses(pid_t ancestor, const std::vector<Watched>& watched,
+                  Snapshot* snapshot);
 void AddDescriptors(const Watched& watched, Snapshot* snapshot);
 void AddMounts(const std::string& label, const std::string& mountinfo,
                const std::vector<std::string>& only_in, Snapshot* snapshot);

@@ -43,6 +43,12 @@ TEST(TextTest, IsReadBackAsItWas) {
   EXPECT_THAT(FromText(""), IsEmpty());
 }
 
+TEST(ReadTextTest, IsEmptyWhenTheReadFails) {
+  // It can be opened, and nothing is at its beginning: as with a process that
+  // ends between the two.
+  EXPECT_EQ(ReadText("/proc/self/mem"), "");
+}
+
 TEST(ParseStatTest, TakesNamesWithParentheses) {
   const ProcessStat stat = ParseStat("12 (a) (b c) Z 7 12 12 0");
   EXPECT_EQ(stat.pid, 12);

@@ -55,19 +55,39 @@ bool LoopbackUp() {
   return fd >= 0 && ::ioctl(fd, SIOCSIFFLAGS, &request) == 0;
 }
 
-// After the fork, beside other threads: system calls only.
-[[noreturn]] void Enter(char* const* argv, int log, bool shared_root) {
+// Everything after the fork, beside other threads: system calls only.
+
+// The namespaces that stand for a host.
+bool MakeHost(bool shared_root) {
+  const unsigned long propagation = shared_root ? MS_SHARED : MS_PRIVATE;
+  return ::unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 &&
+         // First cut off from the real host, then as wanted.
+         ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+         ::mount("none", "/", nullptr, MS_REC | propagation, nullptr) == 0 &&
+         LoopbackUp();
+}
+
+bool JoinHost(int mount_ns_fd, int network_ns_fd) {
+  return ::setns(mount_ns_fd, CLONE_NEWNS) == 0 &&
+         ::setns(network_ns_fd, CLONE_NEWNET) == 0;
+}
+
+struct Host {
+  // -1: a new one.
+  int mount_ns_fd = -1;
+  int network_ns_fd = -1;
+  bool shared_root = false;
+};
+
+[[noreturn]] void Enter(char* const* argv, int log, const Host& host) {
   // Named in the log when one fails.
   static constexpr char kFailed[] = "daemon under test: no namespace\n";
-  const unsigned long propagation = shared_root ? MS_SHARED : MS_PRIVATE;
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   const bool ready =
       ::dup2(null, 0) == 0 && ::dup2(log, 1) == 1 && ::dup2(log, 2) == 2 &&
-      ::unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 &&
-      // First cut off from the host, then as wanted.
-      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-      ::mount("none", "/", nullptr, MS_REC | propagation, nullptr) == 0 &&
-      LoopbackUp() && ::setpgid(0, 0) == 0;
+      (host.mount_ns_fd >= 0 ? JoinHost(host.mount_ns_fd, host.network_ns_fd)
+                             : MakeHost(host.shared_root)) &&
+      ::setpgid(0, 0) == 0;
   if (ready) ::execv(argv[0], argv);
   if (::write(2, kFailed, sizeof kFailed - 1) < 0) ::_exit(122);
   ::_exit(121);
@@ -164,7 +184,10 @@ void Daemon::Spawn() {
   const base::UniqueFd log(::open(
       log_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   pid_ = ::fork();
-  if (pid_ == 0) Enter(argv.data(), log.get(), options_.shared_root);
+  if (pid_ == 0) {
+    Enter(argv.data(), log.get(),
+          {mount_ns_.get(), network_ns_.get(), options_.shared_root});
+  }
   AddOwnChild(pid_);
 }
 
@@ -175,7 +198,17 @@ void Daemon::Forget() {
 
 bool Daemon::Start() {
   Spawn();
-  return WaitUntilReady();
+  if (!WaitUntilReady()) return false;
+  if (!mount_ns_.is_valid()) KeepHost();
+  return true;
+}
+
+// As on a real host: keeper and containers of the first daemon are in the
+// namespaces of every later one.
+void Daemon::KeepHost() {
+  const std::string path = absl::StrCat("/proc/", pid_, "/ns/");
+  mount_ns_.reset(::open((path + "mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  network_ns_.reset(::open((path + "net").c_str(), O_RDONLY | O_CLOEXEC));
 }
 
 bool Daemon::WaitUntilReady() {

@@ -76,6 +76,7 @@ class Daemon {
 
  private:
   void Spawn();
+  void KeepHost();
   // The daemon is gone and reaped.
   void Forget();
   void SpawnJanitor();
@@ -86,6 +87,9 @@ class Daemon {
   std::string log_path_;
   pid_t pid_ = -1;
   Stubs stubs_;
+  // The namespaces of the first daemon; every later one joins them.
+  base::UniqueFd mount_ns_;
+  base::UniqueFd network_ns_;
   base::UniqueFd janitor_;
   pid_t janitor_pid_ = -1;
 };
