@@ -79,8 +79,7 @@ void CheckCapabilities(const std::string& path,
   const uint64_t add = CheckNames(path + ".add", capabilities.add, true, out);
   const uint64_t drop =
       CheckNames(path + ".drop", capabilities.drop, true, out);
-  const uint64_t ambient =
-      CheckNames(path + ".ambient", capabilities.ambient, false, out);
+  CheckNames(path + ".ambient", capabilities.ambient, false, out);
   if ((add & drop) != 0) {
     out->Add(path + ".drop", base::StrCat(CapabilityNames(add & drop).front(),
                                           " is in add as well"));
@@ -92,7 +91,11 @@ void CheckCapabilities(const std::string& path,
   if (HasAll(capabilities.drop)) result = 0;
   if (HasAll(capabilities.add)) result = AllCapabilities();
   result = (result | add) & ~drop;
-  CheckSubset(path + ".ambient", ambient, result, "the resulting set", out);
+  for (size_t i = 0; i < capabilities.ambient.size(); ++i) {
+    CheckSubset(At(path + ".ambient", i),
+                CapabilityMask({capabilities.ambient[i]}), result,
+                "the resulting set", out);
+  }
 }
 
 }  // namespace caisson::spec

@@ -1,11 +1,10 @@
 #include "runtime/spec/violations.h"
 
-#include <algorithm>
-
 #include "absl/strings/escaping.h"
 #include "absl/time/time.h"
 
 #include "runtime/base/path_safe.h"
+#include "runtime/base/random_id.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/spec/validate.h"
 
@@ -13,13 +12,6 @@ namespace caisson::spec {
 namespace {
 
 constexpr size_t kMaxKeyShown = 64;
-constexpr size_t kMaxReferenceBytes = 128;
-
-bool HasControlCharacter(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-  });
-}
 
 }  // namespace
 
@@ -62,8 +54,7 @@ void Violations::CheckReference(const std::string& field,
                                 std::string_view reference) {
   if (reference.empty()) {
     Add(field, "must be the id or name of a container");
-  } else if (reference.size() > kMaxReferenceBytes ||
-             HasControlCharacter(reference)) {
+  } else if (!base::LooksLikeId(reference) && !NameProblem(reference).empty()) {
     Add(field, "is not the id or name of a container");
   }
 }

@@ -34,7 +34,7 @@ class Violations {
   void CheckPath(const std::string& field, std::string_view path);
   // No NUL byte.
   void CheckText(const std::string& field, std::string_view text);
-  // Not empty, no control characters, at most 128 bytes: an id or a name.
+  // An id or what could be a name.
   void CheckReference(const std::string& field, std::string_view reference);
 
   std::vector<base::FieldViolation> Take() { return std::move(list_); }

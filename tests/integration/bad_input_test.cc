@@ -40,6 +40,23 @@ class BadInputTest : public DaemonTest {
         IsOk());
     return response.revision();
   }
+  // After what changes nothing but the revision.
+  void ForgetRevision() { revision_ = Revision(); }
+  // Since the test began.
+  void ExpectNoEvents() const {
+    grpc::ClientContext context;
+    v1::WatchEventsRequest request;
+    request.set_after_revision(revision_);
+    const auto reader = stubs().events->WatchEvents(&context, request);
+    v1::WatchEventsResponse response;
+    // Until everything up to now was delivered.
+    const int64_t now = Revision();
+    while (response.bookmark().revision() < now && reader->Read(&response)) {
+      EXPECT_FALSE(response.has_batch()) << response.ShortDebugString();
+    }
+    context.TryCancel();
+    reader->Finish();
+  }
   static RawResult Send(const std::string& method,
                         const std::vector<std::string>& requests) {
     return RawCall(stubs().channel, "/caisson.v1." + method, requests);
@@ -113,6 +130,27 @@ TEST_F(BadInputTest, RequestsAreRefusedWithTheirReason) {
     ExpectRefused(Send(row.method, {request->SerializeAsString()}).status,
                   row.code, row.reason, row.field);
   }
+}
+
+TEST_F(BadInputTest, PathsThatTheHostLacksAreNotFound) {
+  for (const char* text :
+       {"rootfs { host_directory { path: '/no/such' } }",
+        "rootfs { host_directory { path: '/no/such' } read_only: true }",
+        "mounts { target: '/a' bind { source: '/no/such' } }"}) {
+    SCOPED_TRACE(text);
+    v1::ContainerSpec change;
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &change));
+    v1::RunRequest request;
+    *request.mutable_start()->mutable_spec() = Spec({"/bin/true"});
+    request.mutable_start()->mutable_spec()->MergeFrom(change);
+    const grpc::Status status =
+        Send("ContainerService/Run", {request.SerializeAsString()}).status;
+    ExpectRefused(status, "NOT_FOUND", "PATH_NOT_FOUND", "");
+    EXPECT_EQ(FactsOf(status).metadata.at("path"), "/no/such");
+  }
+  // It takes a try to find out. Nobody saw it, but it counted.
+  ExpectNoEvents();
+  ForgetRevision();
 }
 
 TEST_F(BadInputTest, BytesThatAreNoMessageAreRefusedByEveryMethod) {

@@ -35,6 +35,13 @@ std::string_view ExecuteReason(int err) {
   }
 }
 
+// A path that the spec names and the host does not have: the root filesystem's
+// or a bind mount's.
+bool IsMissingSource(const plan::Op& op, int err) {
+  return err == ENOENT && (op.kind == plan::OpKind::kMatchDirectory ||
+                           op.kind == plan::OpKind::kCloneTree);
+}
+
 absl::Status Error(std::string_view reason, std::string_view message,
                    base::ErrorMetadata metadata) {
   return base::MakeError(absl::StatusCode::kFailedPrecondition, reason, message,
@@ -66,9 +73,15 @@ absl::Status StartFailure(std::string_view plan,
   if (!text.step.empty()) metadata.emplace_back("step", text.step);
   if (!text.path.empty()) metadata.emplace_back("path", text.path);
   std::string_view reason = "START_FAILED";
-  if (failed.op < view.header->op_count &&
-      view.ops[failed.op].kind == plan::OpKind::kExecute) {
-    reason = ExecuteReason(failed.err);
+  if (failed.op < view.header->op_count) {
+    const plan::Op& op = view.ops[failed.op];
+    if (IsMissingSource(op, failed.err)) {
+      return base::MakeError(
+          absl::StatusCode::kNotFound, "PATH_NOT_FOUND",
+          base::StrCat("the host has no '", text.path, "' (", text.text, ")"),
+          std::move(metadata));
+    }
+    if (op.kind == plan::OpKind::kExecute) reason = ExecuteReason(failed.err);
   }
   return Error(reason, text.text, std::move(metadata));
 }

@@ -13,8 +13,10 @@
 namespace caisson::core {
 
 // FAILED_PRECONDITION with COMMAND_NOT_FOUND or COMMAND_NOT_EXECUTABLE when
-// execve refused the program, else START_FAILED; the details have stage, step,
-// syscall, errno and path. `plan` is the bytes the shim was given.
+// execve refused the program, NOT_FOUND PATH_NOT_FOUND when the host lacks a
+// path that the spec names, else FAILED_PRECONDITION START_FAILED; the details
+// have stage, step, syscall, errno and path. `plan` is the bytes the shim was
+// given.
 absl::Status StartFailure(std::string_view plan,
                           const shim::FailedBody& failed);
 

@@ -16,8 +16,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Two steps: a mount of proc, then the program.
-std::string TwoSteps() {
+// Three steps: a bind mount, a mount of proc, the program.
+std::string ThreeSteps() {
   plan::Arena arena;
   plan::Op mount =
       plan::MakeOp(plan::OpKind::kNewMount, plan::Executor::kChild);
@@ -30,13 +30,18 @@ std::string TwoSteps() {
   execute.a = 1;
   execute.s2 = arena.AddList({});
   execute.s3 = arena.AddString("/bin");
+  plan::Op clone =
+      plan::MakeOp(plan::OpKind::kCloneTree, plan::Executor::kPrepare);
+  clone.s1 = arena.AddString("/no/such");
+  clone.out = plan::kSlotRoot;
   plan::PlanHeader header = {};
   header.slot_count = plan::kFirstFreeSlot;
   header.join_pid_slot = plan::kNoSlot;
-  return plan::EncodePlan(header, {mount, execute}, arena);
+  return plan::EncodePlan(header, {clone, mount, execute}, arena);
 }
 
 struct Failure {
+  absl::StatusCode code;
   std::string reason;
   std::string message;
   std::map<std::string, std::string> metadata;
@@ -47,42 +52,52 @@ Failure Fail(uint32_t op, int32_t err, uint32_t signal = 0) {
   failed.op = op;
   failed.err = err;
   failed.killed_by_signal = signal;
-  const absl::Status status = StartFailure(TwoSteps(), failed);
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  const absl::Status status = StartFailure(ThreeSteps(), failed);
   const base::ErrorDetail detail = base::DetailOf(status);
-  return {detail.reason,
+  return {status.code(),
+          detail.reason,
           std::string(status.message()),
           {detail.metadata.begin(), detail.metadata.end()}};
 }
 
 TEST(StartFailureTest, AStepIsNamedWithItsCallAndError) {
-  Failure failure = Fail(0, EPERM);
+  Failure failure = Fail(1, EPERM);
+  EXPECT_EQ(failure.code, absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(failure.reason, "START_FAILED");
-  EXPECT_THAT(failure.message, HasSubstr("step 1 of 2"));
+  EXPECT_THAT(failure.message, HasSubstr("step 2 of 3"));
   EXPECT_EQ(failure.metadata["stage"], "CHILD");
   EXPECT_EQ(failure.metadata["errno"], "EPERM");
-  EXPECT_EQ(failure.metadata["step"], "1 of 2");
+  EXPECT_EQ(failure.metadata["step"], "2 of 3");
 }
 
 TEST(StartFailureTest, AMissingProgramIsNotFound) {
-  Failure failure = Fail(1, ENOENT);
+  Failure failure = Fail(2, ENOENT);
   EXPECT_EQ(failure.reason, "COMMAND_NOT_FOUND");
   EXPECT_EQ(failure.metadata["path"], "/bin/nothing");
 }
 
 TEST(StartFailureTest, AProgramWithoutPermissionIsNotExecutable) {
-  EXPECT_EQ(Fail(1, EACCES).reason, "COMMAND_NOT_EXECUTABLE");
-  EXPECT_EQ(Fail(1, ENOEXEC).reason, "COMMAND_NOT_EXECUTABLE");
-  EXPECT_EQ(Fail(1, ENOMEM).reason, "START_FAILED");
+  EXPECT_EQ(Fail(2, EACCES).reason, "COMMAND_NOT_EXECUTABLE");
+  EXPECT_EQ(Fail(2, ENOEXEC).reason, "COMMAND_NOT_EXECUTABLE");
+  EXPECT_EQ(Fail(2, ENOMEM).reason, "START_FAILED");
+}
+
+TEST(StartFailureTest, APathThatTheHostLacksIsNotFound) {
+  Failure failure = Fail(0, ENOENT);
+  EXPECT_EQ(failure.code, absl::StatusCode::kNotFound);
+  EXPECT_EQ(failure.reason, "PATH_NOT_FOUND");
+  EXPECT_THAT(failure.message, HasSubstr("the host has no '/no/such'"));
+  EXPECT_EQ(failure.metadata["path"], "/no/such");
+  EXPECT_EQ(Fail(0, EACCES).reason, "START_FAILED");
 }
 
 TEST(StartFailureTest, AFailedMountIsNoMissingProgram) {
-  EXPECT_EQ(Fail(0, ENOENT).reason, "START_FAILED");
+  EXPECT_EQ(Fail(1, ENOENT).reason, "START_FAILED");
 }
 
 TEST(StartFailureTest, AFailedCloneAndAKilledChildSaySo) {
   EXPECT_EQ(Fail(0xffffffff, EAGAIN).metadata["stage"], "CLONE");
-  Failure killed = Fail(1, 0, 31);
+  Failure killed = Fail(2, 0, 31);
   EXPECT_EQ(killed.reason, "START_FAILED");
   EXPECT_EQ(killed.metadata["signal"], "SIGSYS");
 }
