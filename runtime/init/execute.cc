@@ -104,14 +104,15 @@ int ChangeDirectory(Context& context, const Op& op) noexcept {
   return VerifyDirectory();
 }
 
-// What the shim ignores or blocks must not follow the program.
+// What the shim ignores or blocks must not follow the program, nor what it
+// inherited itself. The raw call: the C library's refuses the two signals that
+// it keeps to itself, and an ignored one of these breaks the program's threads.
 int ResetSignals(Context&, const Op&) noexcept {
-  struct sigaction action;
-  memset(&action, 0, sizeof(action));
-  action.sa_handler = SIG_DFL;
+  // The kernel's struct sigaction: SIG_DFL, no flags, no restorer, empty mask.
+  const uint64_t action[4] = {};
   for (int signal = 1; signal < NSIG; ++signal) {
-    // SIGKILL, SIGSTOP and those the C library keeps refuse; they are default.
-    ::sigaction(signal, &action, nullptr);
+    // SIGKILL and SIGSTOP refuse; they are default.
+    ::syscall(SYS_rt_sigaction, signal, action, nullptr, sizeof(uint64_t));
   }
   sigset_t none;
   sigemptyset(&none);

@@ -69,6 +69,14 @@ void EnterSharedMountNamespace() {
       Die("mount namespace");
     }
     ::signal(SIGPIPE, SIG_IGN);
+    // One that the C library keeps to itself, as a careless parent leaves it:
+    // the programs inside must not inherit it.
+    constexpr int kLibrarySignal = 33;
+    const uint64_t ignore[4] = {reinterpret_cast<uintptr_t>(SIG_IGN)};
+    if (::syscall(SYS_rt_sigaction, kLibrarySignal, ignore, nullptr,
+                  sizeof(uint64_t)) != 0) {
+      Die("rt_sigaction");
+    }
     return true;
   }();
   static_cast<void>(done);

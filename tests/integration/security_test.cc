@@ -260,7 +260,8 @@ TEST_F(SecurityTest, NothingOfTheServiceLeaksIntoTheProcess) {
   EXPECT_EQ(facts.Get("umask"), "0022");
   EXPECT_EQ(facts.Get("status.SigBlk"), "0000000000000000");
   EXPECT_EQ(facts.Get("status.SigIgn"), "0000000000000000");
-  EXPECT_EQ(facts.Get("pdeathsig"), "0");
+  // On purpose: should its shim die, it does not go on without one.
+  EXPECT_EQ(facts.Get("pdeathsig"), "9");
   EXPECT_EQ(facts.Get("cwd"), "/");
 }
 
