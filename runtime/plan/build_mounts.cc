@@ -97,6 +97,7 @@ absl::Status AddBindSource(Launch& launch, const spec::Mount& mount,
   Op clone = MakeOp(OpKind::kCloneTree, Executor::kPrepare);
   clone.s1 = launch.draft.steps.Str(mount.bind->source);
   clone.out = slot;
+  clone.flags = kOpSpecPath;
   if (recursive) clone.flags |= kOpRecursive;
   launch.draft.Add(clone,
                    "opened once, by the shim: what the name means later "

@@ -90,6 +90,7 @@ class Sources {
     op.s1 = launch_.draft.steps.Str(path);
     op.a = 0;  // O_RDONLY
     op.out = slot;
+    op.flags = kOpSpecPath;
     launch_.draft.Add(op, "a namespace that the spec names by path");
   }
 

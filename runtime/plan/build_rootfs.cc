@@ -28,10 +28,12 @@ uint64_t RootAttributes(const Launch& launch) {
   return attributes;
 }
 
-uint16_t AddOpen(Launch& launch, std::string_view path, std::string why) {
+uint16_t AddOpen(Launch& launch, std::string_view path, std::string why,
+                 uint32_t flags = 0) {
   Op op = MakeOp(OpKind::kOpenPath, Executor::kPrepare);
   op.s1 = launch.draft.steps.Str(path);
   op.a = O_PATH | O_DIRECTORY;
+  op.flags = flags;
   op.out = launch.draft.steps.NewSlot();
   launch.draft.Add(op, std::move(why));
   return op.out;
@@ -58,6 +60,7 @@ void AddMappedLayer(Launch& launch, const std::string& path) {
                    "nothing of it reaches the host, while unmounts of "
                    "the host still arrive");
   Op clone = HostPathOp(launch, OpKind::kCloneTree, path);
+  clone.flags = kOpSpecPath;
   clone.out = launch.draft.steps.NewSlot();
   launch.draft.Add(clone, "the layer that gets the id map");
   Op map = MakeOp(OpKind::kSetAttributes, Executor::kPrepare);
@@ -73,15 +76,16 @@ void AddMappedLayer(Launch& launch, const std::string& path) {
 
 void AddOverlay(Launch& launch, const std::string& path) {
   if (launch.has_user_namespace()) AddMappedLayer(launch, path);
+  const uint16_t lower =
+      AddOpen(launch, path, "the shared lower directory, never written to",
+              kOpSpecPath);
   Op match = HostPathOp(launch, OpKind::kMatchDirectory, path);
   match.s2 = launch.draft.steps.Str(launch.context.upper_path);
   launch.draft.Add(match,
                    "an overlay shows the owner and mode of its upper "
                    "directory as those of /");
   Op overlay = MakeOp(OpKind::kNewOverlay, Executor::kPrepare);
-  overlay.in = AddOpen(launch, path,
-                       "the shared lower directory, never "
-                       "written to");
+  overlay.in = lower;
   overlay.b = AddOpen(launch, launch.context.upper_path,
                       "this container's own changes");
   overlay.c = AddOpen(launch, launch.context.work_path,
@@ -109,6 +113,7 @@ void AddOverlay(Launch& launch, const std::string& path) {
 
 void AddBind(Launch& launch, const std::string& path) {
   Op clone = HostPathOp(launch, OpKind::kCloneTree, path);
+  clone.flags = kOpSpecPath;
   clone.out = kSlotRoot;
   launch.draft.Add(clone,
                    "the directory itself, without file systems mounted "

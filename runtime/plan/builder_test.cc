@@ -84,8 +84,8 @@ spec::ContainerSpec Spec() {
 }
 
 constexpr std::string_view kDefaultPlan =
-    R"(PREPARE give the upper directory the owner and mode of /images/a (upper /c/upper)
-PREPARE open /images/a
+    R"(PREPARE open /images/a
+PREPARE give the upper directory the owner and mode of /images/a (upper /c/upper)
 PREPARE open /c/upper
 PREPARE open /c/work
 PREPARE mount overlay on / (lower /images/a, upper /c/upper, options index=off,metacopy=off, attributes nosuid,nodev)

@@ -135,6 +135,7 @@ enum OpFlag : uint32_t {
   kOpRootOnly = 1u << 8,
   kOpAddHome = 1u << 9,       // HOME from the container's passwd
   kOpSkipMissing = 1u << 10,  // ENOENT of the source or target is success
+  kOpSpecPath = 1u << 11,     // s1 comes from the spec: ENOENT is its fault
 };
 
 // One step. Fixed size, so that a plan is an array.

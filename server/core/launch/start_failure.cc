@@ -35,11 +35,11 @@ std::string_view ExecuteReason(int err) {
   }
 }
 
-// A path that the spec names and the host does not have: the root filesystem's
-// or a bind mount's.
+// A path that the spec names and the host does not have: the root filesystem's,
+// a bind mount's or a namespace's. Paths of our own that are gone are not the
+// caller's fault.
 bool IsMissingSource(const plan::Op& op, int err) {
-  return err == ENOENT && (op.kind == plan::OpKind::kMatchDirectory ||
-                           op.kind == plan::OpKind::kCloneTree);
+  return err == ENOENT && (op.flags & plan::kOpSpecPath) != 0;
 }
 
 absl::Status Error(std::string_view reason, std::string_view message,

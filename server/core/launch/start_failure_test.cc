@@ -34,6 +34,7 @@ std::string ThreeSteps() {
       plan::MakeOp(plan::OpKind::kCloneTree, plan::Executor::kPrepare);
   clone.s1 = arena.AddString("/no/such");
   clone.out = plan::kSlotRoot;
+  clone.flags = plan::kOpSpecPath;
   plan::PlanHeader header = {};
   header.slot_count = plan::kFirstFreeSlot;
   header.join_pid_slot = plan::kNoSlot;
