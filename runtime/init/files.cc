@@ -143,7 +143,10 @@ int ApplySysctl(Context& context, const Op& op) noexcept {
   const ScopedFd fd(OpenAt2(context.Get(op.in), path, O_WRONLY, 0,
                             RESOLVE_BENEATH | RESOLVE_NO_XDEV |
                                 RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS));
-  if (!fd.ok()) return errno;
+  if (!fd.ok()) {
+    return errno == ENOENT && (op.flags & plan::kOpSkipMissing) != 0 ? 0
+                                                                     : errno;
+  }
   return WriteOnce(fd.get(), context.Str(op.s2), op.s2.size);
 }
 

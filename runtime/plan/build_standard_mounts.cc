@@ -110,28 +110,56 @@ void AddProc(Launch& launch) {
   AddAttach(launch, kSlotProc, "proc", "every program expects it");
 }
 
+// `key` as "net.ipv4.ip_forward".
+Op SysctlOp(Launch& launch, std::string key, std::string_view value) {
+  std::replace(key.begin(), key.end(), '.', '/');
+  Op op = MakeOp(OpKind::kSysctl, Executor::kChild);
+  op.in = kSlotProc;
+  op.s1 = launch.draft.steps.Str(key);
+  op.s2 = launch.draft.steps.Str(value);
+  return op;
+}
+
+// The last group that exists inside, of those from 0 up.
+int64_t LastGroup(const Launch& launch) {
+  if (!launch.has_user_namespace()) return INT32_MAX;
+  for (const spec::IdMap& map :
+       launch.spec.user_namespace.explicit_maps->gids) {
+    if (map.container_id == 0) return map.size - 1;
+  }
+  return 0;
+}
+
+// A network namespace of its own has no ports and no echo requests to protect
+// from its users: what they may do there needs no capability.
+void AddNetworkSysctls(Launch& launch) {
+  if ((launch.draft.header.clone_flags & CLONE_NEWNET) == 0) return;
+  const std::pair<std::string, std::string> defaults[] = {
+      {"net.ipv4.ip_unprivileged_port_start", "0"},
+      {"net.ipv4.ping_group_range", base::StrCat("0 ", LastGroup(launch))}};
+  for (const auto& [key, value] : defaults) {
+    if (launch.spec.sysctls.contains(key)) continue;
+    Op op = SysctlOp(launch, key, value);
+    op.flags = kOpSkipMissing;  // a kernel without IPv4
+    launch.draft.Add(op,
+                     "the network is the container's own: servers on low "
+                     "ports and ping work without capabilities");
+  }
+}
+
 absl::Status AddSysctls(Launch& launch) {
   for (const auto& [key, value] : launch.spec.sysctls) {
-    std::string path = key;
-    // "net.ipv4.ip_forward"; a key that has slashes keeps its dots.
-    if (path.find('/') == std::string::npos) {
-      for (char& c : path) {
-        if (c == '.') c = '/';
-      }
-    }
-    const bool network = path.starts_with("net/");
+    const bool network = key.starts_with("net.");
     const uint64_t needed = network ? CLONE_NEWNET : CLONE_NEWIPC;
     if ((launch.draft.header.clone_flags & needed) == 0) {
       return BadField(base::StrCat("spec.sysctls[", key, "]"),
                       base::StrCat("needs a private ",
                                    network ? "network" : "ipc", " namespace"));
     }
-    Op op = MakeOp(OpKind::kSysctl, Executor::kChild);
-    op.in = kSlotProc;
-    op.s1 = launch.draft.steps.Str(path);
-    op.s2 = launch.draft.steps.Str(value);
-    launch.draft.Add(op, "asked for; of this container's namespace only");
+    launch.draft.Add(SysctlOp(launch, key, value),
+                     "asked for; of this container's namespace only");
   }
+  AddNetworkSysctls(launch);
   return absl::OkStatus();
 }
 

@@ -114,6 +114,8 @@ CHILD set propagation of / (propagation recursive private)
 CHILD attach the root /
 CHILD mount proc on /proc (attributes nosuid,nodev,noexec)
 CHILD attach proc on /proc
+CHILD set sysctl net/ipv4/ip_unprivileged_port_start (value 0)
+CHILD set sysctl net/ipv4/ping_group_range (value 0 2147483647)
 CHILD mount sysfs on /sys (attributes ro,nosuid,nodev,noexec)
 CHILD attach sysfs on /sys
 CHILD attach tmpfs on /dev
@@ -540,6 +542,21 @@ TEST_F(BuilderTest, SysctlsNeedTheirNamespace) {
   EXPECT_LT(IndexOf(OpKind::kSysctl), IndexOf(OpKind::kReadOnlyPath));
   spec.network.mode = spec::NetworkMode::kHost;
   EXPECT_EQ(TryBuild(spec).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(BuilderTest, AnOwnNetworkIsOpenToItsUsers) {
+  spec::ContainerSpec spec = Spec();
+  spec.sysctls = {{"net.ipv4.ip_unprivileged_port_start", "1024"}};
+  spec.user_namespace.explicit_maps =
+      spec::IdMapping{{{0, 100000, 10}}, {{0, 100000, 10}}};
+  Build(spec);
+  EXPECT_THAT(Lines(), Contains("CHILD set sysctl net/ipv4/ping_group_range "
+                                "(value 0 9)"));
+  EXPECT_THAT(Find(OpKind::kSysctl), SizeIs(2)) << "the spec's own goes first";
+  spec.network.mode = spec::NetworkMode::kHost;
+  spec.sysctls.clear();
+  Build(spec);
+  EXPECT_THAT(Find(OpKind::kSysctl), IsEmpty());
 }
 
 TEST_F(BuilderTest, DefaultLimitsAreLoweredExplicitOnesRefused) {

@@ -164,6 +164,7 @@ constexpr Call kCalls[] = {
     {"sethostname", [] { return Raw(SYS_sethostname, "x", -1); }},
     {"setns", [] { return Raw(SYS_setns, -1, 0); }},
     {"socket_packet", [] { return OpenSocket(AF_PACKET, SOCK_RAW, 0); }},
+    {"socket_ping", [] { return OpenSocket(AF_INET, SOCK_DGRAM, 1); }},
     {"socket_raw", [] { return OpenSocket(AF_INET, SOCK_RAW, 1); }},
     {"socket_stream", [] { return OpenSocket(AF_INET, SOCK_STREAM, 0); }},
     {"socket_unix", [] { return OpenSocket(AF_UNIX, SOCK_STREAM, 0); }},

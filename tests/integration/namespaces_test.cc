@@ -55,6 +55,15 @@ class NamespacesTest : public DaemonTest {
   static std::string NamespaceOf(pid_t pid, const std::string& name) {
     return leakcheck::LinkTarget(absl::StrCat("/proc/", pid, "/ns/", name));
   }
+  // Ids 0 to size - 1 of a user namespace of its own.
+  static void Map(int64_t host_id, int64_t size, v1::ContainerSpec* spec) {
+    v1::IdMapping* maps = spec->mutable_user_namespace()->mutable_explicit_();
+    for (v1::IdMap* map : {maps->add_uids(), maps->add_gids()}) {
+      map->set_container_id(0);
+      map->set_host_id(host_id);
+      map->set_size(size);
+    }
+  }
 };
 
 TEST_F(NamespacesTest, HostnameIsItsOwn) {
@@ -219,11 +228,25 @@ TEST_F(NamespacesTest, CgroupPathsAreRelativeToItsRoot) {
 
 TEST_F(NamespacesTest, NetworkHasOnlyLoopbackAndItIsUp) {
   const Delivered delivered = RunToEnd(
-      stubs(), ShSpec("ls /sys/class/net; cat /sys/class/net/lo/operstate; "
-                      "ping -c 1 -W 2 127.0.0.1 >/dev/null && echo answers; "
-                      "ip route | wc -l"));
-  EXPECT_THAT(delivered.out, StartsWith("lo\n"));
-  EXPECT_THAT(delivered.out, HasSubstr("answers\n0\n"));
+      stubs(), ShSpec("ls /sys/class/net; ip route | wc -l; "
+                      "echo answers | nc -l -p 80 & "
+                      "until nc 127.0.0.1 80 </dev/null; do sleep 0.05; done"));
+  EXPECT_EQ(delivered.out, "lo\n0\nanswers\n");
+}
+
+// What the network's own settings give to everybody in it.
+TEST_F(NamespacesTest, LowPortsAndEchoRequestsNeedNoCapability) {
+  for (const char* name : {"plain", "mapped"}) {
+    v1::ContainerSpec spec = ShSpec(
+        "caisson-probe calls socket_ping socket_raw; "
+        "echo low | nc -l -p 7 & "
+        "until nc 127.0.0.1 7 </dev/null; do sleep 0.05; done");
+    spec.mutable_process()->set_user("1000");
+    if (std::string(name) == "mapped") Map(100000, 65536, &spec);
+    EXPECT_EQ(RunToEnd(stubs(), spec).out,
+              "socket_ping=ok\nsocket_raw=EPERM\nlow\n")
+        << name;
+  }
 }
 
 class UserNamespaceTest : public NamespacesTest {
@@ -231,12 +254,7 @@ class UserNamespaceTest : public NamespacesTest {
   static v1::ContainerSpec Mapped(const std::vector<std::string>& argv,
                                   int64_t host_id, int64_t size) {
     v1::ContainerSpec spec = Spec(argv);
-    v1::IdMapping* maps = spec.mutable_user_namespace()->mutable_explicit_();
-    for (v1::IdMap* map : {maps->add_uids(), maps->add_gids()}) {
-      map->set_container_id(0);
-      map->set_host_id(host_id);
-      map->set_size(size);
-    }
+    Map(host_id, size, &spec);
     return spec;
   }
 };
