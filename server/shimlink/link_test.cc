@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <cstring>
 #include <deque>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -350,6 +352,22 @@ TEST_F(LinkTest, TheLockTellsWhetherAShimLives) {
   EXPECT_TRUE(absl::IsFailedPrecondition(TakeLock(directory.get()).status()));
   copy.reset();
   EXPECT_FALSE(*LockIsHeld(directory.get()));
+}
+
+TEST_F(LinkTest, ProbesOfTheLockDisturbNobody) {
+  const UniqueFd directory(
+      ::open(directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_TRUE(CreateLockFile(directory.get()).ok());
+  // A probe, stopped in its middle.
+  UniqueFd probe(::openat(directory.get(), kLockFileName, O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(probe.get(), LOCK_SH), 0);
+  EXPECT_FALSE(*LockIsHeld(directory.get()));
+  absl::StatusOr<UniqueFd> lock = absl::UnknownError("not called");
+  std::thread taker([&] { lock = TakeLock(directory.get()); });
+  probe.reset();
+  taker.join();
+  EXPECT_TRUE(lock.ok()) << lock.status().ToString();
+  EXPECT_TRUE(*LockIsHeld(directory.get()));
 }
 
 }  // namespace

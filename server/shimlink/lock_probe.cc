@@ -14,10 +14,10 @@ namespace caisson::shimlink {
 namespace {
 
 // 0, EWOULDBLOCK when somebody has the lock, or another errno.
-int TryLock(int fd) {
+int Lock(int fd, int operation) {
   int result = 0;
   do {
-    result = ::flock(fd, LOCK_EX | LOCK_NB);
+    result = ::flock(fd, operation);
   } while (result != 0 && errno == EINTR);
   return result == 0 ? 0 : errno;
 }
@@ -33,9 +33,13 @@ absl::StatusOr<base::UniqueFd> TakeLock(int directory_fd) {
   CAISSON_ASSIGN_OR_RETURN(
       base::UniqueFd fd,
       base::OpenAt(directory_fd, kLockFileName, O_RDWR | O_NOFOLLOW));
-  const int err = TryLock(fd.get());
+  int err = Lock(fd.get(), LOCK_EX | LOCK_NB);
   if (err == EWOULDBLOCK) {
-    return absl::FailedPreconditionError("a shim holds the lock");
+    // By a shim, or for a moment by a probe, with whom it can be shared.
+    if (Lock(fd.get(), LOCK_SH | LOCK_NB) != 0) {
+      return absl::FailedPreconditionError("a shim holds the lock");
+    }
+    err = Lock(fd.get(), LOCK_EX);
   }
   if (err != 0) return base::SyscallErrorFrom(err, "flock", kLockFileName);
   return fd;
@@ -48,7 +52,7 @@ absl::StatusOr<bool> LockIsHeld(int directory_fd) {
     if (base::ErrnoOf(fd.status()) == ENOENT) return false;
     return std::move(fd).status();
   }
-  const int err = TryLock(fd->get());
+  const int err = Lock(fd->get(), LOCK_SH | LOCK_NB);
   if (err != 0 && err != EWOULDBLOCK) {
     return base::SyscallErrorFrom(err, "flock", kLockFileName);
   }

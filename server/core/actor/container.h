@@ -130,7 +130,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void CommitExit();
   void AfterExit();
   void CleanUpRun();
-  void RemoveRunObjects();
+  void RemoveRunObjects(absl::Duration next_look);
   void OnCleanedUp(bool done);
   void KillShim();
 

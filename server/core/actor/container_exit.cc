@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -17,6 +18,8 @@
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
 #include "server/core/errors.h"
+#include "server/core/launch/container_directory.h"
+#include "server/shimlink/lock_probe.h"
 
 namespace caisson::core {
 namespace {
@@ -25,6 +28,16 @@ constexpr absl::Duration kCommitRetry = absl::Seconds(1);
 constexpr absl::Duration kRemoveRetry = absl::Seconds(1);
 // For a shim to end by itself once its work is done.
 constexpr absl::Duration kShimEndLimit = absl::Seconds(5);
+// Between looks whether it has ended: at first, and in the end.
+constexpr absl::Duration kFirstLook = absl::Milliseconds(1);
+constexpr absl::Duration kLastLook = absl::Milliseconds(500);
+
+// A directory that was deleted with its container tells nothing, and nobody
+// will start a shim in it.
+bool ShimLives(const std::string& directory) {
+  const auto opened = OpenContainerDirectory(directory);
+  return opened.ok() && shimlink::LockIsHeld(opened->get()).value_or(true);
+}
 
 }  // namespace
 
@@ -101,15 +114,13 @@ void Container::AfterExit() {
 // everything but a new start.
 void Container::CleanUpRun() {
   if (!std::exchange(cleaning_, true)) UpdateExpected();
-  if (conn_ == nullptr) {
-    RemoveRunObjects();
-    return;
-  }
-  queue_->After(kShimEndLimit, [self = shared_from_this(), link = link_] {
-    if (self->conn_ != nullptr && self->link_ == link && self->cleaning_) {
+  queue_->After(kShimEndLimit, [weak = weak_from_this(), link = link_] {
+    const auto self = weak.lock();
+    if (self != nullptr && self->cleaning_ && self->link_ == link) {
       self->KillShim();
     }
   });
+  if (conn_ == nullptr) RemoveRunObjects(kFirstLook);
 }
 
 void Container::KillShim() {
@@ -132,18 +143,27 @@ void Container::OnClosed(uint64_t link) {
   if (start_ != nullptr) {
     FailStart(ShimNotAnswering(id_));
   } else if (cleaning_) {
-    RemoveRunObjects();
+    RemoveRunObjects(kFirstLook);
   } else if (IsRunning(state_) || IsSettling(state_)) {
     lane_.Open(nullptr);
     ProbeShim(0);
   }
 }
 
-void Container::RemoveRunObjects() {
-  env_->blocking->Post([self = shared_from_this(),
+// The connection ends before the shim does, at once when we closed it. Its lock
+// is free when it is dead, and not before may the next one be made.
+void Container::RemoveRunObjects(absl::Duration next_look) {
+  env_->blocking->Post([self = shared_from_this(), next_look,
+                        path = Directory(),
                         group = env_->places.base.Container(id_),
                         socket =
                             env_->places.state + "/shims/" + id_ + ".sock"] {
+    if (ShimLives(path)) {
+      self->queue_->After(next_look, [self, next_look] {
+        self->RemoveRunObjects(std::min(2 * next_look, kLastLook));
+      });
+      return;
+    }
     // What the shim had to kill is gone; this is for shims that died.
     absl::Status status = cgroup::Remove(group, absl::Milliseconds(100));
     if (!status.ok()) {
@@ -163,8 +183,9 @@ void Container::OnCleanedUp(bool done) {
   if (!done) {
     SetPending("clean-up", "WAIT_CGROUP_EMPTY", "",
                "processes that do not end");
-    queue_->After(kRemoveRetry,
-                  [self = shared_from_this()] { self->RemoveRunObjects(); });
+    queue_->After(kRemoveRetry, [self = shared_from_this()] {
+      self->RemoveRunObjects(kFirstLook);
+    });
     return;
   }
   cleaning_ = false;

@@ -140,6 +140,28 @@ TEST_F(ContainersTest, AFailedStartLeavesEverythingAsBefore) {
   }
 }
 
+TEST_F(ContainersTest, AStartWaitsForTheShimOfAFailedOne) {
+  Create();
+  Result<StartResult> failed;
+  containers().Start({.container = "web", .request = {}}, failed.Take());
+  const FakeShimPtr first = keeper_.NextShim();
+  ASSERT_TRUE(first->Prepare());
+  first->Failed(0, ENOENT);
+  EXPECT_EQ(ReasonOf(failed.Get().status()), "START_FAILED");
+  EXPECT_FALSE(first->Receive().ok);  // we left; it still undoes its work
+  Result<StartResult> again;
+  containers().Start({.container = "web", .request = {}}, again.Take());
+  Result<CreateResult> other;  // its answer comes after that of a refusal
+  containers().Create({.spec = Spec("other"), .request = {}}, other.Take());
+  ASSERT_TRUE(other.Get().ok());
+  EXPECT_FALSE(again.IsReady());
+  first->Die();
+  const FakeShimPtr second = keeper_.NextShim();
+  ASSERT_TRUE(second->Prepare());
+  second->Started();
+  EXPECT_TRUE(again.Get().ok()) << again.Get().status().ToString();
+}
+
 TEST_F(ContainersTest, AForkThatFailsIsAFailedStart) {
   Create();
   Result<StartResult> started;
