@@ -10,6 +10,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/cgroup/base.h"
 #include "runtime/cgroup/facts.h"
+#include "runtime/spec/defaults.h"
 #include "server/core/actor/env.h"
 #include "server/core/host/host_system.h"
 #include "server/core/manager/containers.h"
@@ -30,10 +31,29 @@ int ThreadsFor(int wanted) {
   return std::clamp(processors, 2, 8);
 }
 
+// Every limit and default that is core's own, in bytes, counts and
+// milliseconds.
 std::map<std::string, int64_t> Limits() {
+  const store::StoreOptions kept;
+  const auto ms = [](absl::Duration duration) {
+    return absl::ToInt64Milliseconds(duration);
+  };
   return {{"containers", kMaxContainers},
           {"execs_per_container", kMaxRunningExecs},
-          {"finished_execs_per_container", kMaxFinishedExecs}};
+          {"finished_execs_per_container", kMaxFinishedExecs},
+          {"default_pids", spec::kDefaultPidsLimit},
+          {"default_stop_timeout_ms", ms(spec::kDefaultStopTimeout)},
+          {"default_log_file_bytes", spec::kDefaultLogFileBytes},
+          {"default_log_files", spec::kDefaultLogFiles},
+          {"default_spool_bytes", spec::kDefaultSpoolBytes},
+          {"default_exec_retention_ms", ms(spec::kDefaultRetention)},
+          {"kept_events", kept.min_events},
+          {"kept_event_bytes", kept.max_event_bytes},
+          {"kept_event_age_ms", ms(kept.event_age)},
+          {"kept_requests", static_cast<int64_t>(kept.max_requests)},
+          {"kept_request_age_ms", ms(kept.request_age)},
+          {"tombstones", static_cast<int64_t>(kept.max_tombstones)},
+          {"tombstone_age_ms", ms(kept.tombstone_age)}};
 }
 
 // The parts in the order in which they are made; they go in the reverse.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "server/service/connections.h"
 #include "server/service/container_service.h"
 #include "server/service/decode_calls.h"
 #include "server/service/encode.h"
@@ -26,6 +27,9 @@ void AddLimits(const Backend& backend, pb::GetInfoResponse* response) {
   limits["request_bytes"] = 4 << 20;
   limits["spec_bytes"] = translate::kMaxSpecBytes;
   limits["message_depth"] = translate::kMaxMessageDepth;
+  const ConnectionLimits connections;
+  limits["connections"] = connections.total;
+  limits["connections_per_uid"] = connections.per_uid;
   for (const StreamSlots* slots :
        {backend.attach_slots, backend.watch_slots, backend.log_slots}) {
     limits[std::string(slots->name())] = slots->max();

@@ -63,6 +63,26 @@ void JudgeRuntimeObject(const ExpectedContainer* container,
   }
 }
 
+// What lives in the cgroups of a container.
+absl::Status AddProcesses(const Places& places, const std::string& id,
+                          const ExpectedContainer* container,
+                          std::vector<AuditObject>* objects) {
+  const absl::StatusOr<std::vector<pid_t>> pids =
+      cgroup::ListPids(places.base.Container(id));
+  if (!pids.ok()) {
+    const int err = base::ErrnoOf(pids.status());
+    // The cgroup was removed meanwhile.
+    if (err == ENOENT || err == ENODEV) return absl::OkStatus();
+    return pids.status();
+  }
+  for (const pid_t pid : *pids) {
+    AuditObject object = Object("process", absl::StrCat(pid), id);
+    JudgeRuntimeObject(container, &object);
+    objects->push_back(std::move(object));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status AddCgroups(const Places& places, const Expected& expected,
                         std::vector<AuditObject>* objects) {
   CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> ids,
@@ -76,6 +96,8 @@ absl::Status AddCgroups(const Places& places, const Expected& expected,
       JudgeRuntimeObject(Find(expected, id), &object);
       objects->push_back(std::move(object));
     }
+    CAISSON_RETURN_IF_ERROR(
+        AddProcesses(places, id, Find(expected, id), objects));
   }
   for (const auto& [id, container] : expected) {
     if (!container->running || container->changing || found.contains(id)) {
@@ -219,7 +241,9 @@ absl::Status RemoveOrphan(const Places& places, const AuditObject& object) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", object.key, "' is no orphan"));
   }
-  if (object.kind == "cgroup") return RemoveCgroup(places, object.owner);
+  if (object.kind == "cgroup" || object.kind == "process") {
+    return RemoveCgroup(places, object.owner);
+  }
   if (object.kind == "socket") {
     if (::unlink(object.key.c_str()) == 0 || errno == ENOENT) {
       return absl::OkStatus();

@@ -39,6 +39,7 @@ struct Places {
 //   cgroup     directory in one hierarchy   directory  <root>/containers/<id>
 //   exec       <root>/containers/<id>/x/<n> shim       lock of the container
 //   socket     <state>/shims/<id>.sock      trash      <root>/trash/<name>
+//   process    pid in a container's cgroup
 // Rows are read before the host is: pass what was expected then, and look
 // again at an orphan before removing it (a container may have just been made).
 absl::StatusOr<std::vector<AuditObject>> TakeInventory(

@@ -106,6 +106,29 @@ TEST_F(InventoryTest, ARunningContainerWithAllItsObjectsIsFine) {
   EXPECT_THAT(Problems({Running()}), IsEmpty());
 }
 
+TEST_F(InventoryTest, ProcessesBelongToTheContainerOfTheirCgroup) {
+  MakeContainer(kId);
+  for (const char* id : {kId, kOther}) {
+    MakeCgroup(id);
+    ASSERT_TRUE(
+        base::WriteFileAtomic(absl::StrCat(cgroup_, "/", id, "/cgroup.procs"),
+                              id == kId ? "41\n42\n" : "43\n", 0600)
+            .ok());
+  }
+  const base::UniqueFd lock = HoldLock(kId);
+  auto objects = TakeInventory(places_, {Running()});
+  ASSERT_TRUE(objects.ok()) << objects.status();
+  std::erase_if(*objects, [](const AuditObject& object) {
+    return object.kind != "process";
+  });
+  ASSERT_EQ(objects->size(), 3u);
+  EXPECT_EQ((*objects)[1].key, "42");
+  EXPECT_EQ((*objects)[1].owner, kId);
+  EXPECT_EQ((*objects)[1].state, AuditState::kOk);
+  EXPECT_EQ((*objects)[2].owner, kOther);
+  EXPECT_EQ((*objects)[2].state, AuditState::kOrphan);
+}
+
 TEST_F(InventoryTest, EverythingOfAnUnknownContainerIsAnOrphan) {
   MakeContainer(kOther);
   MakeCgroup(kOther);
