@@ -216,16 +216,24 @@ TEST_F(LimitsTest, OrphansOfTheShellAreReaped) {
   EXPECT_EQ(ProbeFacts(delivered.out).Get("zombies"), "0");
 }
 
-TEST_F(LimitsTest, HostMemoryLimitIsSeenInside) {
-  v1::ContainerSpec spec = ShSpec(
-      "cat /sys/fs/cgroup/memory.max 2>/dev/null || "
-      "cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || "
-      "echo none");
+TEST_F(LimitsTest, MemoryLimitIsSeenInside) {
+  // Asked for by name, and what a container has where nobody asks.
+  v1::ContainerSpec spec = ShSpec("cat /sys/fs/cgroup/memory.max");
   spec.mutable_resources()->mutable_memory()->set_limit_bytes(64 * kMiB);
-  v1::Mount* mount = spec.add_mounts();
+  v1::ContainerSpec asked = spec;
+  v1::Mount* mount = asked.add_mounts();
   mount->set_target("/sys/fs/cgroup");
   mount->set_special("cgroup");
-  EXPECT_EQ(RunToEnd(stubs(), spec).out, absl::StrCat(64 * kMiB, "\n"));
+  if (HasCgroupV2Limits()) {
+    EXPECT_EQ(RunToEnd(stubs(), spec).out, absl::StrCat(64 * kMiB, "\n"));
+    EXPECT_EQ(RunToEnd(stubs(), asked).out, absl::StrCat(64 * kMiB, "\n"));
+    return;
+  }
+  // The v1 hierarchies stay outside: a mount of one shows the whole host.
+  const grpc::Status status = RunToEnd(stubs(), asked).status;
+  EXPECT_THAT(status, FailsWith(grpc::StatusCode::UNIMPLEMENTED,
+                                "FEATURE_UNAVAILABLE"));
+  EXPECT_EQ(FactsOf(status).metadata.at("feature"), "cgroup_v2");
 }
 
 }  // namespace

@@ -221,8 +221,11 @@ bool Daemon::WaitUntilReady() {
                  Forget();
                if (pid_ < 0) return true;
                grpc::ClientContext context;
+               // A call that fails at once would leave the connection that is
+               // being made to nobody: it is polled by calls that wait.
+               context.set_wait_for_ready(true);
                context.set_deadline(
-                   absl::ToChronoTime(absl::Now() + absl::Seconds(5)));
+                   absl::ToChronoTime(absl::Now() + absl::Seconds(1)));
                v1::GetInfoResponse response;
                return stubs_.system->GetInfo(&context, {}, &response).ok();
              }) &&
