@@ -49,6 +49,9 @@ std::optional<Flags> ParseFlags(int argc, const char* const* argv,
                  "Group whose members may run containers");
   app.add_option("--reader-gid", reader_gid,
                  "Group whose members may look at them");
+  app.add_flag("--stop-keeper", flags.stop_keeper,
+               "End the keeper of <state> and remove its empty cgroups instead "
+               "of serving; refused while it keeps shims or a daemon runs");
   const std::map<std::string, base::LogLevel> levels = {
       {"debug", base::LogLevel::kDebug},
       {"info", base::LogLevel::kInfo},

@@ -20,6 +20,8 @@ struct Flags {
   std::string shim;         // empty: beside caissond
   std::optional<gid_t> operator_gid;
   std::optional<gid_t> reader_gid;
+  // Ends the keeper instead of serving.
+  bool stop_keeper = false;
   base::LogLevel log_level = base::LogLevel::kInfo;
 };
 

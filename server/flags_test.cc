@@ -24,12 +24,14 @@ TEST(FlagsTest, DefaultsAreTheSystemsPlaces) {
   EXPECT_THAT(flags->shim, testing::EndsWith("/caisson-shim"));
   EXPECT_FALSE(flags->operator_gid.has_value());
   EXPECT_EQ(flags->log_level, base::LogLevel::kInfo);
+  EXPECT_FALSE(flags->stop_keeper);
 }
 
 TEST(FlagsTest, TakesEachFlag) {
-  const auto flags = Parse({"--root", "/a/", "--state=/b/../c", "--cgroup-base",
-                            "x", "--shim", "/s", "--operator-gid", "7",
-                            "--reader-gid", "8", "--log-level", "debug"});
+  const auto flags =
+      Parse({"--root", "/a/", "--state=/b/../c", "--cgroup-base", "x", "--shim",
+             "/s", "--operator-gid", "7", "--reader-gid", "8", "--log-level",
+             "debug", "--stop-keeper"});
   ASSERT_TRUE(flags.has_value());
   EXPECT_EQ(flags->root, "/a");
   EXPECT_EQ(flags->state, "/c");
@@ -38,6 +40,7 @@ TEST(FlagsTest, TakesEachFlag) {
   EXPECT_EQ(flags->operator_gid, 7u);
   EXPECT_EQ(flags->reader_gid, 8u);
   EXPECT_EQ(flags->log_level, base::LogLevel::kDebug);
+  EXPECT_TRUE(flags->stop_keeper);
 }
 
 TEST(FlagsTest, MistakesAndHelpEndTheProgram) {

@@ -12,7 +12,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,6 +26,9 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/base/syscall_error.h"
+#include "runtime/cgroup/base.h"
+#include "runtime/cgroup/driver.h"
+#include "runtime/cgroup/facts.h"
 #include "server/core/core.h"
 #include "server/core/event_log.h"
 #include "server/core/output_source.h"
@@ -36,6 +41,7 @@
 #include "server/service/pid_lock.h"
 #include "server/service/server_set.h"
 #include "server/service/system_service.h"
+#include "server/shimlink/stop_keeper.h"
 #include "server/store/store.h"
 
 namespace caisson::server {
@@ -44,6 +50,7 @@ namespace {
 constexpr rlim_t kWantedDescriptors = 1 << 17;
 // What streams and calls get at the end to write their last message.
 constexpr absl::Duration kShutdownGrace = absl::Seconds(2);
+constexpr absl::Duration kStopKeeperLimit = absl::Seconds(10);
 
 void RaiseDescriptorLimit() {
   rlimit limit{};
@@ -210,9 +217,32 @@ absl::Status Serve(const Flags& flags, Daemon* daemon,
   return absl::OkStatus();
 }
 
-int Fail(const absl::Status& status) {
-  CAISSON_LOG(kError, "cannot serve", {"cause", status.message()});
+int Fail(std::string_view what, const absl::Status& status) {
+  CAISSON_LOG(kError, what, {"cause", status.message()});
   return 1;
+}
+
+// --stop-keeper: what a daemon leaves on purpose goes as well. Under the lock
+// of the root, for a daemon that runs would start the next keeper at once.
+absl::Status StopKeeper(const Flags& flags) {
+  base::UniqueFd root_lock;
+  if (base::PathExists(flags.root)) {
+    CAISSON_ASSIGN_OR_RETURN(
+        root_lock,
+        service::AcquirePidLock(base::StrCat(flags.root, "/lock"),
+                                base::StrCat("the root '", flags.root, "'")));
+  }
+  CAISSON_RETURN_IF_ERROR(shimlink::StopKeeper(flags.state, kStopKeeperLimit));
+  CAISSON_ASSIGN_OR_RETURN(const cgroup::Facts facts, cgroup::Detect());
+  CAISSON_ASSIGN_OR_RETURN(const cgroup::Base base,
+                           cgroup::ResolveBase(facts, flags.cgroup_base));
+  // Of containers that ended without a daemon. One with processes is refused.
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> containers,
+                           cgroup::ListContainers(base));
+  for (const std::string& id : containers) {
+    CAISSON_RETURN_IF_ERROR(cgroup::Remove(base.Container(id)));
+  }
+  return cgroup::RemoveBase(base);
 }
 
 int Main(int argc, char** argv) {
@@ -221,13 +251,17 @@ int Main(int argc, char** argv) {
   if (!flags) return exit_code;
   base::SetLogLevel(flags->log_level);
   google::protobuf::SetLogHandler(LogProtobuf);
+  if (flags->stop_keeper) {
+    const absl::Status stopped = StopKeeper(*flags);
+    return stopped.ok() ? 0 : Fail("cannot stop the keeper", stopped);
+  }
   const sigset_t signals = BlockSignals();
   ::umask(077);
   RaiseDescriptorLimit();
   ProtectMemory();
 
   absl::StatusOr<Daemon> daemon = OpenDaemon(*flags);
-  if (!daemon.ok()) return Fail(daemon.status());
+  if (!daemon.ok()) return Fail("cannot serve", daemon.status());
   const absl::Status served = Serve(*flags, &*daemon, signals);
   // 5. Core: what is under way ends, containers run on.
   daemon->core.reset();
@@ -236,7 +270,7 @@ int Main(int argc, char** argv) {
   daemon->output.reset();
   daemon->store.reset();
   daemon->socket.reset();
-  if (!served.ok()) return Fail(served);
+  if (!served.ok()) return Fail("cannot serve", served);
   CAISSON_LOG(kInfo, "stopped");
   return 0;
 }

@@ -279,12 +279,15 @@ absl::StatusOr<std::vector<std::string>> ListContainers(const Base& base) {
 }
 
 absl::Status RemoveBase(const Base& base) {
+  // A base with a keeper is in use: nothing of it goes, nor the mark.
+  for (const Directory& directory : base.group.directories) {
+    CAISSON_RETURN_IF_ERROR(RemoveDirectory(FileIn(directory.path, kKeeper)));
+  }
   absl::Status first;
   const auto note = [&first](const absl::Status& status) {
     if (first.ok()) first = status;
   };
   for (const Directory& directory : base.group.directories) {
-    note(RemoveDirectory(FileIn(directory.path, kKeeper)));
     const absl::StatusOr<std::vector<std::string>> names =
         Subdirectories(directory.path);
     if (names.ok()) {

@@ -70,7 +70,8 @@ absl::Status JoinKeeperGroup(const Base& base);
 // directories but the keeper's and the mark.
 absl::StatusOr<std::vector<std::string>> ListContainers(const Base& base);
 
-// Removes mark, keeper cgroup and base when they are empty. OK when gone.
+// Removes keeper cgroup, mark and base when they are empty: nothing while a
+// keeper is in it. OK when gone.
 absl::Status RemoveBase(const Base& base);
 
 }  // namespace caisson::cgroup

@@ -131,6 +131,14 @@ TEST_F(CreateBaseTest, OthersMayPassWhateverTheUmaskIs) {
   }
 }
 
+TEST_F(CreateBaseTest, ABaseWithAKeeperIsNotRemoved) {
+  ASSERT_THAT(CreateBase("me", &base_), IsOk());
+  Make("/unified/a/base/keeper/busy");
+  EXPECT_FALSE(RemoveBase(base_).ok());
+  EXPECT_TRUE(Exists("/unified/a/base/owner-me"));
+  EXPECT_TRUE(Exists("/unified/a/base/keeper/busy"));
+}
+
 TEST_F(CreateBaseTest, RefusesABaseWithContainersOfAnotherOwner) {
   ASSERT_THAT(CreateBase("other", &base_), IsOk());
   Make("/memory/a/base/c1");

@@ -32,13 +32,12 @@ std::string IdOf(const char (&id)[64]) {
   return std::string(id, std::find(id, id + sizeof(id), '\0'));
 }
 
-absl::Status KeeperLost() {
-  return base::WithDetail(
-      absl::UnavailableError("the keeper died while it made the shim"),
-      {.reason = "KEEPER_LOST",
-       .metadata = {},
-       .violations = {},
-       .retry_after = absl::Milliseconds(200)});
+absl::Status KeeperLost(const char* why) {
+  return base::WithDetail(absl::UnavailableError(why),
+                          {.reason = "KEEPER_LOST",
+                           .metadata = {},
+                           .violations = {},
+                           .retry_after = absl::Milliseconds(200)});
 }
 
 }  // namespace
@@ -134,8 +133,11 @@ void Link::Impl::OnKeeperFrame(const shim::FrameView& frame,
                 ShimProcess{.pid = body->pid, .pid_fd = std::move(pid_fd)});
   } else if (frame.header.type == shim::FrameType::kSpawnFailed) {
     const auto* body = frame.As<shim::ErrorBody>();
+    // One that was told to end makes no shims any more; the next one will.
     FinishSpawn(IdOf(body->id),
-                base::SyscallErrorFrom(body->err, "fork", "shim"));
+                body->err == ESHUTDOWN
+                    ? KeeperLost("the keeper is being stopped")
+                    : base::SyscallErrorFrom(body->err, "fork", "shim"));
   }
 }
 
@@ -171,7 +173,9 @@ void Link::Impl::LoseKeeper(const char* why) {
     ::epoll_ctl(epoll_fd_.get(), EPOLL_CTL_DEL, keeper->socket_fd(), nullptr);
     keeper->MarkClosed();
   }
-  for (const std::string& id : waiting) FinishSpawn(id, KeeperLost());
+  for (const std::string& id : waiting) {
+    FinishSpawn(id, KeeperLost("the keeper died while it made the shim"));
+  }
   // At once: only a keeper that does not come up makes us wait.
   next_attempt_ = absl::InfinitePast();
   launch_again_ = absl::InfinitePast();

@@ -244,6 +244,19 @@ TEST_F(LinkTest, AFailedForkIsReportedWithItsErrno) {
   EXPECT_EQ(base::ErrnoOf(log.shim.status()), EAGAIN);
 }
 
+TEST_F(LinkTest, AKeeperThatIsBeingStoppedIsALostOne) {
+  OpenWithKeeper();
+  Log& log = NewLog();
+  ASSERT_TRUE(Spawn(&log).ok());
+  Receive(keeper_.get());
+  shim::ErrorBody error = {};
+  std::memcpy(error.id, kId, sizeof(kId));
+  error.err = ESHUTDOWN;
+  Answer(FrameType::kSpawnFailed, &error, sizeof(error));
+  log.answered.WaitForNotification();
+  EXPECT_EQ(base::DetailOf(log.shim.status()).reason, "KEEPER_LOST");
+}
+
 TEST_F(LinkTest, ALostKeeperFailsWhatWaitsForItAndIsFoundAgain) {
   OpenWithKeeper();
   Log& log = NewLog();

@@ -128,6 +128,39 @@ TEST_F(ServiceTest, SocketOfADeadDaemonIsTakenOver) {
   EXPECT_EQ(RunToEnd(stubs(), ShSpec("exit 2")).shell_status(), 2);
 }
 
+TEST_F(ServiceTest, KeeperIsStoppedOnceNobodyNeedsIt) {
+  const Sandbox& sandbox = daemon().sandbox();
+  const auto stop_keeper = [&sandbox] {
+    return RunDaemon({"--stop-keeper", "--root", sandbox.root, "--state",
+                      sandbox.state, "--cgroup-base", sandbox.cgroup_base});
+  };
+  const v1::Container container = CreateAndStart(WaitingSpec());
+  const pid_t keeper = daemon().KeeperPid();
+  ProcessResult result = stop_keeper();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr(absl::StrCat(daemon().pid())));
+  EXPECT_EQ(daemon().Stop(), 0) << daemon().log();
+  result = stop_keeper();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("keeps 1 shim:"));
+  EXPECT_EQ(daemon().KeeperPid(), keeper);
+  ASSERT_TRUE(daemon().Start()) << daemon().log();
+  EXPECT_EQ(Get(container.id()).status().state(), v1::CONTAINER_STATE_RUNNING);
+
+  EXPECT_THAT(Delete(container.id()), IsOk());
+  EXPECT_EQ(daemon().Stop(), 0) << daemon().log();
+  // The shim ends by itself soon after its container.
+  EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] {
+    result = stop_keeper();
+    return result.status == 0;
+  })) << result.err;
+  EXPECT_EQ(daemon().KeeperPid(), -1);
+  EXPECT_THAT(leakcheck::FindCgroups(sandbox.cgroup_base), IsEmpty());
+  EXPECT_EQ(stop_keeper().status, 0);  // again is no error
+  ASSERT_TRUE(daemon().Start()) << daemon().log();
+  EXPECT_EQ(RunToEnd(stubs(), ShSpec("exit 2")).shell_status(), 2);
+}
+
 TEST_F(ServiceTest, FailedCallsAreLoggedWithTheirCause) {
   v1::GetContainerRequest request;
   request.set_container("nobody-has-this-name");
