@@ -30,7 +30,8 @@ TEST(LogScanTest, APartialRecordHasNoLineFeedOfItsOwn) {
 
 TEST(LogScanTest, AnEmptyLineIsALineFeed) {
   LogRecordView record;
-  ASSERT_EQ(ScanLogRecord(kPrefix + "\n", &record), LogScan::kRecord);
+  const std::string bytes = kPrefix + "\n";
+  ASSERT_EQ(ScanLogRecord(bytes, &record), LogScan::kRecord);
   EXPECT_EQ(record.output, "\n");
 }
 
