@@ -75,7 +75,10 @@ void Shim::Run() noexcept {
     loop_.RunOnce();
     if (clean_up_ || container_.is_drained()) CleanUp();
   }
+  // Whoever sees the connection end may start the next run at once: nothing of
+  // this one may be in its way then.
   RemoveSocket();
+  arguments_->lock.reset();
   connections_.Close();
 }
 

@@ -1,16 +1,19 @@
 // A shim, driven by frames: the life of a container from kSpawn to kExited.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/unique_fd.h"
 #include "runtime/linux/memfd.h"
 #include "runtime/plan/ops.h"
 #include "runtime/record/exit_record.h"
@@ -31,7 +34,17 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class RootShimTest : public ShimFixture {};
+class RootShimTest : public ShimFixture {
+ protected:
+  std::vector<std::string> SocketNames() const {
+    std::vector<std::string> names;
+    for (const auto& entry :
+         fs::directory_iterator(driver_.state() + "/shims")) {
+      names.push_back(entry.path().filename());
+    }
+    return names;
+  }
+};
 
 TEST_F(RootShimTest, RunsAProgramAndRecordsItsExit) {
   TestContainer* container = Start("echo out; echo err >&2; exit 7");
@@ -53,6 +66,17 @@ TEST_F(RootShimTest, RunsAProgramAndRecordsItsExit) {
   const ExitRecord stored = driver_.ReadRecord(*container);
   EXPECT_EQ(stored.code, 7);
   EXPECT_EQ(stored.end_offset, 8);
+}
+
+TEST_F(RootShimTest, TheEndOfTheConnectionMakesRoomForTheNextRun) {
+  for (int i = 0; i < 20; ++i) {
+    TestContainer* container = Start("true");
+    const base::UniqueFd lock(
+        ::open((container->directory + "/lock").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(container->shim->AwaitEnd());
+    EXPECT_EQ(::flock(lock.get(), LOCK_EX | LOCK_NB), 0) << i;
+    EXPECT_THAT(SocketNames(), IsEmpty());
+  }
 }
 
 TEST_F(RootShimTest, TellsWhenAProgramCannotBeExecuted) {
