@@ -109,6 +109,14 @@ int PushInput() {
   return ::ioctl(0, TIOCSTI, &byte) < 0 ? errno : 0;
 }
 
+// The command is 32 bits wide; what is above it must not fool a filter
+// (CVE-2019-10063).
+int PushInputWide() {
+  const char byte = 'x';
+  constexpr uint64_t kAbove = uint64_t{1} << 32;
+  return Raw(SYS_ioctl, 0, kAbove | TIOCSTI, &byte);
+}
+
 int WindowSize() {
   winsize size = {};
   return ::ioctl(0, TIOCGWINSZ, &size) < 0 ? errno : 0;
@@ -163,6 +171,7 @@ constexpr Call kCalls[] = {
     {"setdomainname", [] { return Raw(SYS_setdomainname, "x", -1); }},
     {"sethostname", [] { return Raw(SYS_sethostname, "x", -1); }},
     {"setns", [] { return Raw(SYS_setns, -1, 0); }},
+    {"socket_alg", [] { return OpenSocket(AF_ALG, SOCK_SEQPACKET, 0); }},
     {"socket_packet", [] { return OpenSocket(AF_PACKET, SOCK_RAW, 0); }},
     {"socket_ping", [] { return OpenSocket(AF_INET, SOCK_DGRAM, 1); }},
     {"socket_raw", [] { return OpenSocket(AF_INET, SOCK_RAW, 1); }},
@@ -174,11 +183,14 @@ constexpr Call kCalls[] = {
     {"syslog", [] { return Raw(SYS_syslog, 10, nullptr, 0); }},
     {"tiocgwinsz", WindowSize},
     {"tiocsti", PushInput},
+    {"tiocsti_wide", PushInputWide},
     {"umount2", [] { return Raw(SYS_umount2, "/no/such", 0); }},
     {"unshare_net", [] { return Unshare(CLONE_NEWNET); }},
     {"unshare_ns", [] { return Unshare(CLONE_NEWNS); }},
     {"unshare_user", [] { return Unshare(CLONE_NEWUSER); }},
     {"userfaultfd", [] { return RawFd(SYS_userfaultfd, O_CLOEXEC); }},
+    // The same calls under the numbers of another ABI.
+    {"x32_getpid", [] { return Raw(0x40000000 + SYS_getpid); }},
     {"vhangup",
      [] {
        // Would hang up the test's own terminal: only where there is none.

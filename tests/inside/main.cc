@@ -54,7 +54,7 @@ constexpr Mode kModes[] = {
     {"lines", Lines},         {"exit", Exit},         {"die", Die},
     {"trap", TrapSignals},    {"pause", Pause},       {"hold", HoldOutput},
     {"orphans", MakeOrphans}, {"fork", ForkMany},     {"eat", EatMemory},
-    {"spin", Spin},           {"winsize", WatchSize},
+    {"spin", Spin},           {"winsize", WatchSize}, {"spy", SpyOnOthers},
 };
 
 int Main(int argc, char** argv) {

@@ -63,6 +63,10 @@ int ForkMany(const Arguments& arguments);
 int EatMemory(const Arguments& arguments);
 // Burns processor time for SECONDS; prints rounds=.
 int Spin(const Arguments& arguments);
+// Looks at every other process, its executable and its fds, and tries to trace
+// it, until SIGTERM; prints seen= and a found= for each thing that is not of
+// this container.
+int SpyOnOthers(const Arguments& arguments);
 // Prints the size of the terminal, and again at each change until stdin ends.
 int WatchSize(const Arguments& arguments);
 

@@ -449,6 +449,13 @@ TEST_F(RootLaunchPlanTest, ImagesOwnDevIsNeverUsed) {
   fs::create_directory(runner_.rootfs() + "/dev");
   fs::create_symlink("/proc/sysrq-trigger", runner_.rootfs() + "/dev/null");
   EXPECT_EQ(Output("stat -c %t:%T /dev/null /proc/interrupts"), "1:3\n1:3\n");
+  for (const char* name : {"console", "ptmx", "pts"}) {
+    fs::create_symlink("/etc/passwd",
+                       base::StrCat(runner_.rootfs(), "/dev/", name));
+  }
+  spec::ContainerSpec spec = runner_.Shell("stat -c %t /dev/console; tty");
+  spec.process.tty = true;
+  EXPECT_EQ(Output(spec), "88\r\n/dev/pts/0\r\n");
 }
 
 TEST_F(RootLaunchPlanTest, WorkingDirectoryCannotLeadOutside) {
@@ -719,6 +726,21 @@ TEST_F(RootExecPlanTest, WorksInAUserNamespace) {
   exec.process.tty = true;
   exec.process.command = {"/bin/readlink", "/proc/self/fd/0"};
   EXPECT_EQ(Exec(container, exec).out, "/dev/pts/0\r\n");
+}
+
+TEST_F(RootExecPlanTest, WorkingDirectoryCannotLeadOutside) {
+  runner_.ResetLayer();
+  RunningPlan running = runner_.Start(runner_.Build(Waiting()).bytes);
+  ASSERT_TRUE(running.result.started);
+  spec::ExecSpec exec = ShellExec("pwd");
+  for (int fd = 0; fd < 40; ++fd) {
+    exec.process.working_dir = base::StrCat("/proc/self/fd/", fd);
+    EXPECT_FALSE(runner_.Exec(Waiting(), exec, &running).started) << fd;
+  }
+  exec.process.working_dir = "/bin/../../../../tmp";
+  EXPECT_EQ(runner_.Exec(Waiting(), exec, &running).out, "/tmp\n");
+  runner_.Kill(&running);
+  runner_.Finish(std::move(running));
 }
 
 TEST_F(RootExecPlanTest, TerminalIsInTheContainersDevpts) {

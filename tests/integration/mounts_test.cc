@@ -1,13 +1,20 @@
 // Root filesystems, layers, binds, memory filesystems and propagation.
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/leakcheck/proc.h"
 #include "tests/testing/daemon_fixture.h"
 #include "tests/testing/temp_dir.h"
 
@@ -108,6 +115,17 @@ TEST_F(MountsTest, OptionsOfAMountHold) {
                   HasSubstr("size=1024k"), HasSubstr("mode=700")));
 }
 
+TEST_F(MountsTest, ProgramsOfABindRunUnlessItIsNoexec) {
+  fs::copy_file(SharedRootfs() + kProbe, directory_.File("program"));
+  v1::ContainerSpec spec = Spec({"/d/program", "exit", "5"});
+  v1::Mount* mount = AddBind(&spec, directory_.path(), "/d");
+  EXPECT_EQ(RunToEnd(stubs(), spec).shell_status(), 5);
+  mount->add_options("noexec");
+  EXPECT_THAT(RunToEnd(stubs(), spec).status,
+              FailsWith(grpc::StatusCode::FAILED_PRECONDITION,
+                        "COMMAND_NOT_EXECUTABLE"));
+}
+
 TEST_F(MountsTest, TmpfsIsFullAtItsSize) {
   v1::ContainerSpec spec = ShSpec(
       "dd if=/dev/zero of=/t/x bs=1024 count=2000 2>/dev/null; "
@@ -127,6 +145,48 @@ class PropagationTest : public MountsTest {
     options.shared_root = true;
     SetDaemonOptions(options);
     MountsTest::SetUpTestSuite();
+  }
+  // In the daemon's mount namespace; 0 or the errno.
+  static int InDaemon(const std::function<bool()>& act) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int fd =
+          ::open(absl::StrCat("/proc/", daemon().pid(), "/ns/mnt").c_str(),
+                 O_RDONLY | O_CLOEXEC);
+      const bool done = ::setns(fd, CLONE_NEWNS) == 0 && act();
+      ::_exit(done ? 0 : errno);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+  }
+  static int MountInDaemon(const std::string& path) {
+    return InDaemon([&] {
+      return ::mount("caisson-test", path.c_str(), "tmpfs", 0, nullptr) == 0;
+    });
+  }
+  static int UnmountInDaemon(const std::string& path) {
+    return InDaemon([&] { return ::umount2(path.c_str(), MNT_DETACH) == 0; });
+  }
+  static std::string MountsOfDaemon() {
+    return leakcheck::ReadText(
+        absl::StrCat("/proc/", daemon().pid(), "/mountinfo"));
+  }
+  // How many mounts the container sees below /d, when the daemon mounts one
+  // there after the start.
+  std::string MountsSeen(const std::string& propagation) {
+    const std::string source = directory_.File(propagation);
+    fs::create_directories(source + "/b");
+    v1::ContainerSpec spec = ShSpec(
+        "until [ -e /d/go ]; do sleep 0.05; done; "
+        "grep -c ' /d/b ' /proc/self/mountinfo");
+    AddBind(&spec, source, "/d")->set_propagation(propagation);
+    const v1::Container container = CreateAndStart(spec);
+    EXPECT_EQ(MountInDaemon(source + "/b"), 0);
+    WriteFileOrDie(source + "/go", "");
+    Wait(container.id());
+    EXPECT_EQ(UnmountInDaemon(source + "/b"), 0);
+    return Logs(container.id());
   }
   // The container's line of mountinfo for /d.
   std::string LineWith(const std::string& propagation) {
@@ -156,6 +216,49 @@ TEST_F(PropagationTest, SlaveReceives) {
 
 TEST_F(PropagationTest, SharedGoesBothWays) {
   EXPECT_THAT(LineWith("rshared"), HasSubstr("shared:"));
+}
+
+TEST_F(PropagationTest, MountsOfTheHostArriveWhereTheyAreWanted) {
+  EXPECT_EQ(MountsSeen("rprivate"), "0\n");
+  EXPECT_EQ(MountsSeen("rslave"), "1\n");
+  EXPECT_EQ(MountsSeen("rshared"), "1\n");
+}
+
+TEST_F(PropagationTest, MountsOfAContainerLeaveItOnlyWhereShared) {
+  for (const std::string propagation : {"rprivate", "rslave", "rshared"}) {
+    const std::string source = directory_.File(propagation);
+    fs::create_directories(source + "/a");
+    v1::ContainerSpec spec =
+        ShSpec("mount -t tmpfs caisson-inner /d/a && exit 5");
+    spec.mutable_process()->mutable_capabilities()->add_add("SYS_ADMIN");
+    AddBind(&spec, source, "/d")->set_propagation(propagation);
+    EXPECT_EQ(RunToEnd(stubs(), spec).shell_status(), 5) << propagation;
+    if (propagation != "rshared") {
+      EXPECT_THAT(MountsOfDaemon(), Not(HasSubstr("caisson-inner")))
+          << propagation;
+      continue;
+    }
+    EXPECT_THAT(MountsOfDaemon(), HasSubstr(source + "/a "));
+    EXPECT_EQ(UnmountInDaemon(source + "/a"), 0);
+  }
+}
+
+TEST_F(PropagationTest, UnbindableSourceIsAnErrorThatNamesIt) {
+  const std::string source = directory_.File("unbindable");
+  fs::create_directory(source);
+  ASSERT_EQ(MountInDaemon(source), 0);
+  ASSERT_EQ(InDaemon([&] {
+              return ::mount(nullptr, source.c_str(), nullptr, MS_UNBINDABLE,
+                             nullptr) == 0;
+            }),
+            0);
+  v1::ContainerSpec spec = ShSpec("true");
+  AddBind(&spec, source, "/d");
+  const grpc::Status status = RunToEnd(stubs(), spec).status;
+  EXPECT_THAT(status,
+              FailsWith(grpc::StatusCode::FAILED_PRECONDITION, "START_FAILED"));
+  EXPECT_THAT(Describe(status), HasSubstr(source));
+  EXPECT_EQ(UnmountInDaemon(source), 0);
 }
 
 }  // namespace

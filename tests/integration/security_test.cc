@@ -1,16 +1,24 @@
 // What a container cannot do by default, and hostile root filesystems.
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "runtime/base/unique_fd.h"
 #include "tests/testing/daemon_fixture.h"
+#include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
 
 namespace caisson::testing {
@@ -77,8 +85,10 @@ TEST_F(SecurityTest, UserWhoIsNotRootHasNone) {
   v1::ContainerSpec spec = ShSpec("");
   spec.mutable_process()->set_user("1000");
   const ProbeFacts facts = Probe(spec, {"facts", "status"});
-  EXPECT_EQ(facts.Get("status.CapEff"), "0000000000000000");
-  EXPECT_EQ(facts.Get("status.CapPrm"), "0000000000000000");
+  for (const char* set : {"CapEff", "CapPrm", "CapInh", "CapAmb"}) {
+    EXPECT_EQ(facts.Get(absl::StrCat("status.", set)), "0000000000000000")
+        << set;
+  }
 }
 
 TEST_F(SecurityTest, AmbientCapabilitiesSurviveTheSwitch) {
@@ -114,6 +124,7 @@ TEST_F(SecurityTest, DangerousCallsAreRefused) {
                            "delete_module",
                            "finit_module",
                            "init_module",
+                           "io_uring_setup",
                            "kexec_load",
                            "keyctl",
                            "mount",
@@ -124,19 +135,26 @@ TEST_F(SecurityTest, DangerousCallsAreRefused) {
                            "reboot",
                            "request_key",
                            "setns",
+                           "socket_raw",
                            "swapon",
                            "swapoff",
+                           "tiocsti",
+                           "tiocsti_wide",
                            "umount2",
                            "unshare_net",
                            "unshare_ns",
                            "unshare_user",
                            "userfaultfd",
-                           "vhangup"}) {
+                           "vhangup",
+                           "x32_getpid"}) {
     EXPECT_THAT(facts.Get(name), AnyOf("EPERM", "ENOSYS")) << name;
   }
   // The number of its first argument is behind a pointer, which no filter can
   // follow: libraries must fall back to clone.
   EXPECT_EQ(facts.Get("clone3"), "ENOSYS");
+  for (const char* name : {"socket_alg", "socket_packet", "socket_vsock"}) {
+    EXPECT_EQ(facts.Get(name), "EAFNOSUPPORT") << name;
+  }
 }
 
 TEST_F(SecurityTest, OrdinaryCallsWork) {
@@ -290,6 +308,35 @@ TEST_F(SecurityTest, EnvironmentValuesMayBeAnyBytes) {
   EXPECT_EQ(facts.Get("env.EMPTY"), "");
 }
 
+// What an exec is before it is the program must not be read, written or traced
+// from inside (CVE-2016-9962, CVE-2019-5736).
+TEST_F(SecurityTest, ASpyLearnsNothingFromExecs) {
+  const v1::Container container = CreateAndStart(ProbeSpec({"spy"}));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(
+        ExecSync(container.id(), ExecOf({"/bin/true"})).exit().exit_code(), 0);
+  }
+  v1::StopContainerRequest request;
+  request.set_container(container.id());
+  v1::StopContainerResponse response;
+  EXPECT_THAT(
+      Call(stubs().containers, &v1::ContainerService::Stub::StopContainer,
+           request, &response),
+      IsOk());
+  const ProbeFacts facts(Logs(container.id()));
+  EXPECT_GT(std::stoi(facts.Get("seen")), 10);
+  EXPECT_THAT(facts.All("found"), IsEmpty());
+}
+
+TEST_F(SecurityTest, ServiceRunsFromASealedFile) {
+  const base::UniqueFd exe(
+      ::open(absl::StrCat("/proc/", daemon().KeeperPid(), "/exe").c_str(),
+             O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(exe.is_valid());
+  EXPECT_EQ(::fcntl(exe.get(), F_GET_SEALS),
+            F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
 // A root filesystem that wants to lead the service astray. Whatever it does,
 // the host's files stay as they are and the service answers.
 class HostileRootTest : public SecurityTest {
@@ -388,6 +435,75 @@ TEST_F(HostileRootTest, CommandThatLeadsOutside) {
   const Delivered delivered = RunToEnd(stubs(), spec);
   EXPECT_THAT(delivered.status, FailsWith(grpc::StatusCode::FAILED_PRECONDITION,
                                           "COMMAND_NOT_FOUND"));
+}
+
+// Its interpreter is the program that executes it: ours.
+TEST_F(HostileRootTest, ScriptWhoseInterpreterIsTheService) {
+  const std::string shim = ProgramPath("caisson-shim");
+  const std::string before = ReadFileOrEmpty(shim);
+  ASSERT_THAT(before, Not(IsEmpty()));
+  WriteFileOrDie(root_ + "/bin/script", "#!/proc/self/exe\n");
+  fs::permissions(root_ + "/bin/script", fs::perms::all);
+  v1::ContainerSpec spec = HostileSpec("");
+  spec.mutable_process()->clear_args();
+  spec.mutable_process()->add_args("/bin/script");
+  const Delivered delivered = RunToEnd(stubs(), spec);
+  EXPECT_FALSE(delivered.status.ok() && delivered.shell_status() == 0);
+  EXPECT_EQ(ReadFileOrEmpty(shim), before);
+}
+
+TEST_F(HostileRootTest, CapabilitiesOfFilesGiveNothing) {
+  const std::string file = root_ + "/bin/capable";
+  fs::copy_file(root_ + kProbe, file);
+  vfs_cap_data data = {};
+  data.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE;
+  data.data[0].permitted = data.data[0].inheritable =
+      uint32_t{1} << CAP_NET_RAW | uint32_t{1} << CAP_CHOWN;
+  ASSERT_EQ(::setxattr(file.c_str(), "security.capability", &data,
+                       XATTR_CAPS_SZ_2, 0),
+            0);
+  v1::ContainerSpec spec = HostileSpec("");
+  spec.mutable_process()->set_user("1000");
+  spec.mutable_process()->clear_args();
+  for (const char* word : {"/bin/capable", "facts", "status"}) {
+    spec.mutable_process()->add_args(word);
+  }
+  const Delivered delivered = RunToEnd(stubs(), spec);
+  EXPECT_THAT(delivered.status, IsOk());
+  EXPECT_EQ(ProbeFacts(delivered.out).Get("status.CapEff"), "0000000000000000");
+}
+
+// The directory in which mounts and the working directory are made is exchanged
+// for a link to the outside and back, all the time (CVE-2021-30465,
+// CVE-2024-45310).
+TEST_F(HostileRootTest, DirectoriesThatAreExchangedForLinks) {
+  fs::create_directories(root_ + "/var/data");
+  fs::create_directory_symlink(victim_, root_ + "/link");
+  std::atomic<bool> over = false;
+  std::thread exchange([&] {
+    while (!over) {
+      ::renameat2(AT_FDCWD, (root_ + "/var").c_str(), AT_FDCWD,
+                  (root_ + "/link").c_str(), RENAME_EXCHANGE);
+    }
+  });
+  v1::ContainerSpec spec = HostileSpec("echo x > /var/data/y; true");
+  spec.mutable_rootfs()->mutable_host_directory()->set_writable_layer(false);
+  spec.mutable_process()->set_working_dir("/var/new");
+  for (const char* target : {"/var/data", "/var/deep/er"}) {
+    v1::Mount* mount = spec.add_mounts();
+    mount->set_target(target);
+    mount->mutable_tmpfs();
+  }
+  for (int i = 0; i < 150 && !HasFailure(); ++i) {
+    const Delivered delivered = RunToEnd(stubs(), spec);
+    if (delivered.status.ok()) continue;
+    EXPECT_EQ(delivered.status.error_code(),
+              grpc::StatusCode::FAILED_PRECONDITION)
+        << Describe(delivered.status);
+  }
+  over = true;
+  exchange.join();
+  ExpectHarmless(HostileSpec("true"));
 }
 
 TEST_F(HostileRootTest, RootThatIsALinkOrAFile) {
