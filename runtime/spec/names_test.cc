@@ -78,6 +78,45 @@ TEST(UserTest, NumbersAndNames) {
                              testing::StartsWith("group: ")));
 }
 
+// What other parsers read as root, or as somebody else (CVE-2024-40635,
+// CVE-2026-30892): exact, or refused.
+TEST(UserTest, StringsThatAreAlmostNumbers) {
+  for (const char* bad : {":",
+                          "1:",
+                          ":1",
+                          "a:b:c",
+                          "1:2:3",
+                          "-1",
+                          "+1",
+                          " 1",
+                          "1 ",
+                          "1\t",
+                          "1\n",
+                          "4294967295",
+                          "4294967296",
+                          "99999999999999999999",
+                          "0:4294967296",
+                          "a b",
+                          "a/b",
+                          "a\nb",
+                          "0x1",
+                          "1e3",
+                          "1a",
+                          "-root"}) {
+    EXPECT_THAT(ParseUser(bad),
+                base::StatusIs(absl::StatusCode::kInvalidArgument))
+        << testing::PrintToString(bad);
+  }
+  CAISSON_ASSERT_OK_AND_ASSIGN(UserRef user, ParseUser("4294967294:007"));
+  EXPECT_THAT(user.user.number, Optional(4294967294u));
+  EXPECT_THAT(user.group->number, Optional(7u));
+  for (const char* name : {"user-1", "a.b", "_x", "root0"}) {
+    CAISSON_ASSERT_OK_AND_ASSIGN(user, ParseUser(name));
+    EXPECT_EQ(user.user.number, std::nullopt) << name;
+    EXPECT_EQ(user.user.name, name);
+  }
+}
+
 TEST(Utf8Test, IsStrict) {
   for (const char* good : {"", "abc", "\xc3\xa9", "\xe2\x82\xac",
                            "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
