@@ -90,9 +90,11 @@ class FakeSession : public core::Session {
     }
     if (held) held(absl::OkStatus());
   }
-  void TellProgress(core::StdinProgress progress) {
+  // False: nobody listens (yet).
+  bool TellProgress(core::StdinProgress progress) {
     absl::MutexLock lock(&mutex_);
     if (listener_) listener_(progress);
+    return static_cast<bool>(listener_);
   }
 
   std::string input() const {

@@ -223,10 +223,11 @@ TEST_F(SessionStreamTest, ProgressOfTheInputIsTold) {
   auto stream = Run();
   pb::RunResponse response;
   EXPECT_TRUE(stream->Read(&response));
-  EXPECT_TRUE(Eventually([this, &stream, &response] {
-    session_->TellProgress({42, true});
-    return stream->Read(&response);
+  // The stream listens only after it has said `started`.
+  EXPECT_TRUE(Eventually([this] {
+    return session_->TellProgress({42, true});
   }));
+  EXPECT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.stdin().offset(), 42);
   EXPECT_TRUE(response.stdin().closed());
   context_.TryCancel();
