@@ -133,6 +133,8 @@ class Container : public std::enable_shared_from_this<Container> {
   void RemoveRunObjects(absl::Duration next_look);
   void OnCleanedUp(bool done);
   void KillShim();
+  void PassHangingShim();
+  void OnHangingShim(uint64_t link, bool alive);
 
   // Looking for a shim (container_recover.cc).
   void ProbeShim(int attempt);

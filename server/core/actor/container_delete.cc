@@ -80,6 +80,7 @@ void Container::KillForDelete() {
   SetPending("delete", "WAIT_EXIT");
   if (state_ == State::kKilling) {
     lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+    PassHangingShim();
     return;
   }
   // A start under way: undone by the shim, or killed if it is past that.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/base/error_detail.h"
+#include "runtime/cgroup/driver.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/signal.h"
 #include "server/core/actor/container.h"
@@ -15,6 +16,8 @@ namespace {
 
 // After the timeout the shim kills; this long later the daemon does.
 constexpr absl::Duration kGuard = absl::Seconds(2);
+// For the shim to record and tell an exit, on a disk that is slow.
+constexpr absl::Duration kShimAnswerLimit = absl::Seconds(5);
 
 }  // namespace
 
@@ -70,7 +73,38 @@ void Container::Stop(StopArgs args, Callback<ContainerPtr> callback) {
         if (self->state_ != State::kStopping) return;
         self->SetPending("stop", "WAIT_CGROUP_EMPTY");
         self->lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+        self->PassHangingShim();
       });
+}
+
+// Everything was told to die. A shim that does not tell the exit although
+// nothing lives any more is ended, and its lock then tells the rest.
+void Container::PassHangingShim() {
+  queue_->After(kShimAnswerLimit, [weak = weak_from_this(), link = link_] {
+    const auto self = weak.lock();
+    if (self == nullptr || self->link_ != link || self->conn_ == nullptr ||
+        !IsRunning(self->state_)) {
+      return;
+    }
+    self->env_->blocking->Post(
+        [self, link, group = self->env_->places.base.Container(self->id_)] {
+          const bool alive = cgroup::Populated(group).value_or(true);
+          self->queue_->Post(
+              [self, link, alive] { self->OnHangingShim(link, alive); });
+        });
+  });
+}
+
+void Container::OnHangingShim(uint64_t link, bool alive) {
+  if (link_ != link || conn_ == nullptr || !IsRunning(state_)) return;
+  if (!alive) {
+    KillShim();
+    return;
+  }
+  // The kernel does not let them go: the shim has nothing to tell.
+  SetPending(state_ == State::kKilling ? "delete" : "stop", "WAIT_CGROUP_EMPTY",
+             "", "processes that do not end");
+  PassHangingShim();
 }
 
 }  // namespace caisson::core
