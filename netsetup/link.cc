@@ -163,7 +163,7 @@ std::string_view KindName(const KindOptions& options) {
 
 Message BuildCreateLink(const NewLink& link) {
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.Fixed(ifinfomsg{}).Text(IFLA_IFNAME, link.name);
+  message.Fixed(InfoOf({.index = link.index})).Text(IFLA_IFNAME, link.name);
   PutMac(&message, link.mac);
   if (link.mtu > 0) message.U32(IFLA_MTU, link.mtu);
   if (link.group > 0) message.U32(IFLA_GROUP, link.group);

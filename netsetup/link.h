@@ -48,7 +48,7 @@ struct BridgeOptions {
 struct VethOptions {
   std::string peer_name;
   MacAddress peer_mac;
-  // Chosen, so that nobody has to ask for it; 0: the kernel chooses.
+  // 0: the kernel chooses. It does so too when NewLink has no index.
   int peer_index = 0;
   // Where the peer is made; -1: here.
   int peer_netns_fd = -1;
@@ -81,6 +81,8 @@ std::string_view KindName(const KindOptions& options);
 
 struct NewLink {
   std::string name;
+  // Chosen, so that nobody has to ask for it; 0: the kernel chooses.
+  int index = 0;
   KindOptions kind;
   // Zero: the kernel's choice. For ipvlan it must be zero.
   MacAddress mac;
@@ -94,7 +96,7 @@ struct NewLink {
 
   bool operator==(const NewLink&) const = default;
 };
-// EEXIST when the name is taken.
+// EEXIST when the name or the index is taken, EBUSY when that of the peer is.
 Message BuildCreateLink(const NewLink& link);
 
 // --- Changes -------------------------------------------------------------

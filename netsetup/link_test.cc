@@ -28,6 +28,7 @@ TEST(LinkTest, AVethHasItsPeerInsideOfItsOwnMessage) {
   const MacAddress mac = *ParseMacAddress("02:00:00:00:00:09");
   const Message message =
       BuildCreateLink({.name = "cv01",
+                       .index = 5000,
                        .kind = VethOptions{.peer_name = "eth0",
                                            .peer_mac = mac,
                                            .peer_index = 2,
@@ -40,6 +41,7 @@ TEST(LinkTest, AVethHasItsPeerInsideOfItsOwnMessage) {
   EXPECT_EQ(request.flags & (NLM_F_CREATE | NLM_F_EXCL),
             NLM_F_CREATE | NLM_F_EXCL);
   const Attributes link = LinkAttributes(message);
+  EXPECT_EQ(FixedOf<ifinfomsg>(message).ifi_index, 5000);
   EXPECT_EQ(link.Text(IFLA_IFNAME), "cv01");
   EXPECT_EQ(link.Get<uint32_t>(IFLA_MTU), 1400u);
   EXPECT_EQ(link.Get<uint32_t>(IFLA_GROUP), 5u);

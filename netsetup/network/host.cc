@@ -1,0 +1,237 @@
+#include "netsetup/network/host.h"
+
+#include <errno.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/cord.h"
+
+#include "netsetup/netlink/net_error.h"
+#include "netsetup/netlink/socket.h"
+#include "netsetup/network/observe.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
+
+namespace caisson::netsetup {
+namespace {
+
+bool HasVeth(Driver driver) {
+  return driver == Driver::kBridge || driver == Driver::kPtp;
+}
+
+// One status for a caller who needs no details: what failed, and whether
+// something is left of it.
+absl::Status Finish(const Applied& applied) {
+  if (applied.status.ok() || applied.undone.ok()) return applied.status;
+  absl::Status status(applied.status.code(),
+                      base::StrCat(std::string(applied.status.message()), "; ",
+                                   std::string(applied.undone.message())));
+  applied.status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) {
+        status.SetPayload(url, payload);
+      });
+  return status;
+}
+
+std::vector<std::string> DescribeAll(const Plan& plan) {
+  std::vector<std::string> lines;
+  lines.reserve(plan.size());
+  for (const Op& op : plan) lines.push_back(Describe(op));
+  return lines;
+}
+
+LinkCounters FromOtherSide(const LinkCounters& counters) {
+  return {.rx_bytes = counters.tx_bytes,
+          .rx_packets = counters.tx_packets,
+          .rx_errors = counters.tx_errors,
+          .rx_dropped = counters.tx_dropped,
+          .tx_bytes = counters.rx_bytes,
+          .tx_packets = counters.rx_packets,
+          .tx_errors = counters.rx_errors,
+          .tx_dropped = counters.rx_dropped};
+}
+
+// A container's namespace with a socket in it.
+struct Container {
+  int fd = -1;
+  std::optional<Socket> socket;
+};
+
+absl::StatusOr<Container> OpenContainer(int netns_fd) {
+  Container container;
+  container.fd = netns_fd;
+  CAISSON_ASSIGN_OR_RETURN(container.socket, OpenSocketIn(netns_fd));
+  return container;
+}
+
+// Endpoints whose container has to be opened: of the others the host's side
+// says that they are attached.
+std::vector<const Endpoint*> ToLookInto(const Desired& desired,
+                                        const Observed& observed) {
+  std::set<std::string> seen_from_inside;
+  for (const Network& network : desired.networks) {
+    if (!HasVeth(network.driver)) seen_from_inside.insert(network.id);
+  }
+  std::vector<const Endpoint*> endpoints;
+  for (const Endpoint& endpoint : desired.endpoints) {
+    if (seen_from_inside.contains(endpoint.network_id) ||
+        observed.FindLink(HostLinkName(endpoint.id)) == nullptr) {
+      endpoints.push_back(&endpoint);
+    }
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+Host::Host(std::string instance, Netns netns)
+    : instance_(std::move(instance)), netns_(std::move(netns)) {}
+
+absl::StatusOr<Host> Host::Open(std::string_view instance) {
+  CAISSON_ASSIGN_OR_RETURN(Netns netns, CurrentNetns());
+  return Host(std::string(instance), std::move(netns));
+}
+
+absl::Status Host::CreateNetwork(const Network& network) const {
+  CAISSON_RETURN_IF_ERROR(ValidateNetwork(network));
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const Observed observed, Observe(&socket));
+  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
+                           PlanCreateNetwork(instance_, network, observed));
+  return Finish(Apply(plan, {.host = {netns_.fd.get(), &socket}}));
+}
+
+absl::Status Host::DestroyNetwork(const Network& network) const {
+  if (!network.has_own_bridge()) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const Observed observed,
+                           ObserveForAttach(&socket, network));
+  return Finish(Apply(PlanDestroyNetwork(instance_, network, observed),
+                      {.host = {netns_.fd.get(), &socket}}));
+}
+
+absl::StatusOr<Attachment> Host::Attach(const Network& network,
+                                        const Endpoint& endpoint, int netns_fd,
+                                        const FaultHook& fault) const {
+  CAISSON_RETURN_IF_ERROR(ValidateEndpoint(network, endpoint));
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
+  CAISSON_ASSIGN_OR_RETURN(const Observed observed,
+                           ObserveForAttach(&socket, network));
+  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
+                           PlanAttach(instance_, network, endpoint, observed));
+  Places places = {.host = {netns_.fd.get(), &socket}};
+  places.containers[endpoint.id] = {netns_fd, &*container.socket};
+  CAISSON_RETURN_IF_ERROR(Finish(Apply(plan, places, fault)));
+  Attachment attachment = {.mac = endpoint.mac};
+  if (HasVeth(network.driver)) {
+    attachment.host_link = HostLinkName(endpoint.id);
+  }
+  if (attachment.mac.is_zero() && network.driver != Driver::kIpvlan &&
+      network.driver != Driver::kHostDevice) {
+    attachment.mac = MacOf("container", endpoint.id);
+  }
+  return attachment;
+}
+
+absl::Status Host::Detach(const Network& network, const Endpoint& endpoint,
+                          int netns_fd, DetachHow how) const {
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(Observed observed,
+                           ObserveForDetach(&socket, endpoint.id));
+  Places places = {.host = {netns_.fd.get(), &socket}};
+  std::optional<Container> container;
+  if (netns_fd >= 0 && !HasVeth(network.driver)) {
+    CAISSON_ASSIGN_OR_RETURN(container, OpenContainer(netns_fd));
+    CAISSON_RETURN_IF_ERROR(
+        ObserveInside(&*container->socket, endpoint.id, &observed));
+    places.containers[endpoint.id] = {netns_fd, &*container->socket};
+  }
+  return Finish(
+      Apply(PlanDetach(instance_, network, endpoint, how, observed), places));
+}
+
+absl::StatusOr<std::vector<Recovered>> Host::Recover(
+    const Desired& desired,
+    const std::function<int(const std::string& endpoint_id)>& netns_of) const {
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(Observed observed, Observe(&socket));
+  Places places = {.host = {netns_.fd.get(), &socket}};
+  // A map keeps its elements in place.
+  std::map<std::string, Container> containers;
+  for (const Endpoint* endpoint : ToLookInto(desired, observed)) {
+    absl::StatusOr<Container> opened = OpenContainer(netns_of(endpoint->id));
+    // Its part of the plan then fails for want of the namespace.
+    if (!opened.ok()) continue;
+    Container& kept = containers[endpoint->id] = *std::move(opened);
+    if (!ObserveInside(&*kept.socket, endpoint->id, &observed).ok()) continue;
+    places.containers[endpoint->id] = {kept.fd, &*kept.socket};
+  }
+  std::vector<Recovered> recovered;
+  for (Part& part : PlanNetwork(instance_, desired, observed)) {
+    Recovered one = {.network_id = part.network_id,
+                     .endpoint_id = part.endpoint_id,
+                     .steps = DescribeAll(part.plan),
+                     .status = part.problem};
+    if (one.status.ok()) one.status = Finish(Apply(part.plan, places));
+    recovered.push_back(std::move(one));
+  }
+  return recovered;
+}
+
+absl::StatusOr<std::vector<std::string>> Host::ExplainAttach(
+    const Network& network, const Endpoint& endpoint) const {
+  CAISSON_RETURN_IF_ERROR(ValidateEndpoint(network, endpoint));
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const Observed observed,
+                           ObserveForAttach(&socket, network));
+  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
+                           PlanAttach(instance_, network, endpoint, observed));
+  return DescribeAll(plan);
+}
+
+absl::StatusOr<std::vector<std::string>> Host::ExplainCreate(
+    const Network& network) const {
+  CAISSON_RETURN_IF_ERROR(ValidateNetwork(network));
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const Observed observed, Observe(&socket));
+  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
+                           PlanCreateNetwork(instance_, network, observed));
+  return DescribeAll(plan);
+}
+
+absl::StatusOr<LinkCounters> Host::Counters(const Network& network,
+                                            const Endpoint& endpoint,
+                                            int netns_fd) const {
+  const bool is_veth = HasVeth(network.driver);
+  std::optional<Socket> socket;
+  if (is_veth) {
+    CAISSON_ASSIGN_OR_RETURN(socket, Socket::Open());
+  } else {
+    CAISSON_ASSIGN_OR_RETURN(socket, OpenSocketIn(netns_fd));
+  }
+  const std::string name =
+      is_veth ? HostLinkName(endpoint.id) : endpoint.interface;
+  CAISSON_ASSIGN_OR_RETURN(
+      const Link link, GetLink(&*socket, {.name = name}, WithCounters::kYes));
+  if (!link.counters.has_value()) {
+    return NetErrorFrom(EOPNOTSUPP, "count", name);
+  }
+  return is_veth ? FromOtherSide(*link.counters) : *link.counters;
+}
+
+absl::StatusOr<std::vector<Link>> Host::ListOwnLinks() const {
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(std::vector<Link> links, ListLinks(&socket));
+  std::erase_if(links, [&](const Link& link) {
+    const std::optional<Tag> tag = OwnTag(link);
+    return !tag.has_value() || tag->instance != instance_;
+  });
+  return links;
+}
+
+}  // namespace caisson::netsetup

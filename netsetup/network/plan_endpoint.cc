@@ -1,0 +1,461 @@
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "absl/status/status.h"
+
+#include "netsetup/network/plan.h"
+#include "netsetup/network/plan_parts.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+
+namespace caisson::netsetup {
+namespace {
+
+using base::StrCat;
+using plan_parts::Bury;
+
+constexpr char kBridgeCall[] = "net/bridge/bridge-nf-call-iptables";
+// lo is 1.
+constexpr int kFirstIndex = 2;
+constexpr int kMostIndexes = 100;
+
+// The index of eth<n>, so that the container's side can be configured without
+// asking for it; 0 for other names. If it is taken, Apply lets the kernel
+// choose.
+int IndexFor(std::string_view interface) {
+  constexpr std::string_view kPrefix = "eth";
+  if (!interface.starts_with(kPrefix)) return 0;
+  const std::string_view digits = interface.substr(kPrefix.size());
+  int number = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() ||
+      number < 0 || number >= kMostIndexes) {
+    return 0;
+  }
+  return kFirstIndex + number;
+}
+
+MacAddress MacFor(const Network& network, const Endpoint& endpoint) {
+  // The kernel refuses any but the parent's.
+  if (network.driver == Driver::kIpvlan) return {};
+  return endpoint.mac.is_zero() ? MacOf("container", endpoint.id)
+                                : endpoint.mac;
+}
+
+const Subnet* SubnetOf(const Network& network, const IpPrefix& address) {
+  for (const Subnet& subnet : network.subnets) {
+    if (subnet.prefix.Contains(address.address)) return &subnet;
+  }
+  return nullptr;
+}
+
+IpPrefix HostPrefix(const IpAddress& address) {
+  return {address, address.bits()};
+}
+
+IpPrefix DefaultPrefix(const IpAddress& address) {
+  return {address.is_v6() ? IpAddress::V6({}) : IpAddress(), 0};
+}
+
+// Hairpin lets an endpoint reach its own published port where bridged packets
+// go through iptables: only there does the answer come back as a bridged one.
+PortOptions PortFor(const Network& network, const Observed& observed) {
+  return {.isolated = network.isolate_endpoints,
+          .hairpin = observed.Sysctl(kBridgeCall) == "1"};
+}
+
+// One plan's way through an endpoint; each function is a stretch of it.
+class AttachPlanner {
+ public:
+  AttachPlanner(std::string_view instance, const Network& network,
+                const Endpoint& endpoint, const Observed& observed)
+      : network_(network),
+        endpoint_(endpoint),
+        observed_(observed),
+        network_tag_(TagOfNetwork(instance, network.id)),
+        tag_(TagOfEndpoint(instance, endpoint.id).ToString()),
+        host_link_{.name = HostLinkName(endpoint.id)},
+        inside_link_{.name = endpoint.interface} {}
+
+  absl::StatusOr<Plan> Run() {
+    switch (network_.driver) {
+      case Driver::kBridge:
+        CAISSON_RETURN_IF_ERROR(AttachToBridge());
+        break;
+      case Driver::kPtp:
+        AttachRouted();
+        break;
+      case Driver::kMacvlan:
+      case Driver::kIpvlan:
+        CAISSON_RETURN_IF_ERROR(AttachAbove());
+        break;
+      case Driver::kHostDevice:
+        CAISSON_RETURN_IF_ERROR(AttachDevice());
+        break;
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  void Host(Action action) { plan_.push_back({"", std::move(action)}); }
+  void Inside(Action action) {
+    plan_.push_back({endpoint_.id, std::move(action)});
+  }
+
+  absl::StatusOr<const Link*> FindInterface(const std::string& name) const {
+    const Link* const link = observed_.FindLink(name);
+    if (link == nullptr) {
+      return absl::NotFoundError(StrCat("link '", name, "'"));
+    }
+    return link;
+  }
+
+  CreateLink Veth(uint32_t mtu) const {
+    const int peer_index = IndexFor(endpoint_.interface);
+    return {
+        .link = {.name = host_link_.name,
+                 .index = HostIndex(endpoint_.id),
+                 .kind = VethOptions{.peer_name = endpoint_.interface,
+                                     .peer_mac = MacFor(network_, endpoint_),
+                                     .peer_index = peer_index},
+                 // Told, so that no host daemon makes up another.
+                 .mac = MacOf("host", endpoint_.id),
+                 .mtu = mtu},
+        .inside = endpoint_.id};
+  }
+
+  absl::Status AttachToBridge() {
+    const std::string name = BridgeName(network_);
+    const Link* const bridge = observed_.FindLink(name);
+    // One of our own may be made by the same reconciliation.
+    if (bridge == nullptr && !network_.has_own_bridge()) {
+      return absl::NotFoundError(StrCat("link '", name, "'"));
+    }
+    if (bridge != nullptr && network_.has_own_bridge() &&
+        !BelongsTo(*bridge, network_tag_)) {
+      return absl::AlreadyExistsError(
+          StrCat("link '", name, "' belongs to somebody else"));
+    }
+    uint32_t mtu = network_.mtu;
+    LinkRef master = {.name = name};
+    if (bridge != nullptr) {
+      master.index = bridge->index;
+      if (mtu == 0) mtu = bridge->mtu;
+    }
+    CreateLink veth = Veth(mtu);
+    veth.master = master;
+    Host(std::move(veth));
+    Host(ChangeLink{.link = host_link_,
+                    .change = {.up = true,
+                               .alias = tag_,
+                               .port = PortFor(network_, observed_),
+                               .no_address_generation = true}});
+    FinishHostLink();
+    BringUpInside({});
+    AddInsideAddresses();
+    AddGateways();
+    FinishInside();
+    return absl::OkStatus();
+  }
+
+  void AttachRouted() {
+    Host(Veth(network_.mtu));
+    Host(ChangeLink{
+        .link = host_link_,
+        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
+    FinishHostLink();
+    // See BridgeAddresses.
+    if (network_.HasFamily(AF_INET6)) {
+      Host(AddAddress{.link = host_link_,
+                      .prefix = {*ParseIpAddress("fe80::1"), 64}});
+    }
+    for (const IpPrefix& address : endpoint_.addresses) {
+      const Subnet* const subnet = SubnetOf(network_, address);
+      if (subnet != nullptr && subnet->gateway.has_value()) {
+        Host(AddAddress{.link = host_link_,
+                        .prefix = HostPrefix(*subnet->gateway)});
+      }
+      Host(AddRoute{.link = host_link_,
+                    .route = {.destination = HostPrefix(address.address)}});
+    }
+    BringUpInside({});
+    // Nobody but the gateway is on this link, whatever the subnet says.
+    for (const IpPrefix& address : endpoint_.addresses) {
+      Inside(AddAddress{.link = inside_link_,
+                        .prefix = HostPrefix(address.address)});
+      const Subnet* const subnet = SubnetOf(network_, address);
+      if (subnet == nullptr || !subnet->gateway.has_value()) continue;
+      Inside(AddRoute{.link = inside_link_,
+                      .route = {.destination = HostPrefix(*subnet->gateway)}});
+      Inside(AddRoute{.link = inside_link_,
+                      .route = {.destination = subnet->prefix,
+                                .gateway = subnet->gateway}});
+    }
+    AddGateways();
+    FinishInside();
+  }
+
+  absl::Status AttachAbove() {
+    CAISSON_ASSIGN_OR_RETURN(const Link* const parent,
+                             FindInterface(network_.interface));
+    NewLink link = {.name = endpoint_.interface,
+                    .mac = MacFor(network_, endpoint_),
+                    .mtu = network_.mtu};
+    if (network_.driver == Driver::kMacvlan) {
+      link.kind = MacvlanOptions{.mode = network_.macvlan_mode};
+    } else {
+      link.kind = IpvlanOptions{.mode = network_.ipvlan_mode};
+    }
+    Host(CreateLink{
+        .link = std::move(link),
+        .inside = endpoint_.id,
+        .parent = LinkRef{.index = parent->index, .name = parent->name}});
+    BringUpInside({.alias = tag_});
+    AddInsideAddresses();
+    AddGateways();
+    FinishInside();
+    return absl::OkStatus();
+  }
+
+  absl::Status AttachDevice() {
+    CAISSON_ASSIGN_OR_RETURN(const Link* const device,
+                             FindInterface(network_.interface));
+    Host(MoveLink{.link = {.index = device->index, .name = device->name},
+                  .old_name = device->name,
+                  .to = endpoint_.id,
+                  .new_name = endpoint_.interface});
+    LinkChange change;
+    if (network_.mtu > 0) change.mtu = network_.mtu;
+    if (!endpoint_.mac.is_zero()) change.mac = endpoint_.mac;
+    BringUpInside(change);
+    AddInsideAddresses();
+    AddGateways();
+    FinishInside();
+    return absl::OkStatus();
+  }
+
+  // What the host's side of a veth may have besides.
+  void FinishHostLink() {
+    if (!endpoint_.alternative_name.empty()) {
+      Host(AddAlternativeName{.link = host_link_,
+                              .name = endpoint_.alternative_name});
+    }
+    if (endpoint_.ingress.has_value()) {
+      Host(SetRate{.link = host_link_, .rate = *endpoint_.ingress});
+    }
+    if (!endpoint_.egress.has_value()) return;
+    const LinkRef ifb = {.name = IfbName(endpoint_.id)};
+    Host(CreateLink{.link = {.name = ifb.name,
+                             .kind = IfbOptions{},
+                             .mac = MacOf("ifb", endpoint_.id)}});
+    Host(ChangeLink{
+        .link = ifb,
+        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
+    Host(SetRate{.link = ifb, .rate = *endpoint_.egress});
+    Host(AddIngress{.link = host_link_});
+    Host(RedirectIngress{.link = host_link_, .target = ifb});
+  }
+
+  void BringUpInside(LinkChange change) {
+    change.up = true;
+    Inside(ChangeLink{.link = inside_link_, .change = std::move(change)});
+  }
+
+  void AddInsideAddresses() {
+    for (const IpPrefix& address : endpoint_.addresses) {
+      Inside(AddAddress{.link = inside_link_, .prefix = address});
+    }
+  }
+
+  void AddGateways() {
+    if (!endpoint_.default_route || network_.internal) return;
+    for (const bool v6 : {false, true}) {
+      for (const IpPrefix& address : endpoint_.addresses) {
+        const Subnet* const subnet = SubnetOf(network_, address);
+        if (address.address.is_v6() != v6 || subnet == nullptr ||
+            !subnet->gateway.has_value()) {
+          continue;
+        }
+        Inside(
+            AddRoute{.link = inside_link_,
+                     .route = {.destination = DefaultPrefix(*subnet->gateway),
+                               .gateway = subnet->gateway,
+                               .metric = endpoint_.metric}});
+        // A second one of the family would only be refused.
+        break;
+      }
+    }
+  }
+
+  void FinishInside() {
+    for (const Route& route : endpoint_.routes) {
+      Inside(AddRoute{.link = inside_link_, .route = route});
+    }
+    for (const Sysctl& sysctl : endpoint_.sysctls) Inside(SetSysctl{sysctl});
+  }
+
+  const Network& network_;
+  const Endpoint& endpoint_;
+  const Observed& observed_;
+  const Tag network_tag_;
+  const std::string tag_;
+  const LinkRef host_link_;
+  const LinkRef inside_link_;
+  Plan plan_;
+};
+
+bool HasVeth(Driver driver) {
+  return driver == Driver::kBridge || driver == Driver::kPtp;
+}
+
+// Whether a link of a container, which has the endpoint's name, is the
+// endpoint. As BelongsTo for links of the host: one that has no tag yet is
+// known by its MAC; an ipvlan has none of its own.
+bool IsInside(const Network& network, const Endpoint& endpoint, const Tag& tag,
+              const Link& link) {
+  if (!link.alias.empty()) return ParseTag(link.alias) == tag;
+  return link.kind == DriverName(network.driver) &&
+         (network.driver == Driver::kIpvlan ||
+          link.mac == MacFor(network, endpoint));
+}
+
+// What is not as it shall be on the host's side of a veth.
+Plan RepairHostLink(const Network& network, const Link& link,
+                    const Observed& observed) {
+  Plan plan;
+  const LinkRef ref = {.index = link.index, .name = link.name};
+  LinkChange change;
+  LinkChange undo;
+  if (!link.up) change.up = true, undo.up = false;
+  if (link.group != 0) change.group = 0, undo.group = link.group;
+  std::optional<LinkRef> master;
+  std::optional<PortOptions> port;
+  if (network.driver == Driver::kBridge) {
+    const std::string name = BridgeName(network);
+    const Link* const bridge = observed.FindLink(name);
+    port = PortFor(network, observed);
+    if (bridge == nullptr || link.master != bridge->index) {
+      master =
+          LinkRef{.index = bridge == nullptr ? 0 : bridge->index, .name = name};
+      undo.master = link.master;
+    } else if (link.port == port) {
+      port.reset();
+    }
+  }
+  if (change != LinkChange{} || master.has_value()) {
+    plan.push_back(
+        {"",
+         ChangeLink{
+             .link = ref, .change = change, .master = master, .undo = undo}});
+  }
+  // Only a port has port options: so after it has become one.
+  if (port.has_value()) {
+    plan.push_back({"", ChangeLink{.link = ref,
+                                   .change = {.port = port},
+                                   .undo = LinkChange{.port = link.port}}});
+  }
+  return plan;
+}
+
+}  // namespace
+
+absl::StatusOr<Plan> PlanAttach(std::string_view instance,
+                                const Network& network,
+                                const Endpoint& endpoint,
+                                const Observed& observed) {
+  return AttachPlanner(instance, network, endpoint, observed).Run();
+}
+
+Plan PlanDetach(std::string_view instance, const Network& network,
+                const Endpoint& endpoint, DetachHow how,
+                const Observed& observed) {
+  Plan plan;
+  const Tag tag = TagOfEndpoint(instance, endpoint.id);
+  const Link* const inside =
+      observed.FindInside(endpoint.id, endpoint.interface);
+  // A device goes back first: with the namespace a virtual one would end.
+  if (network.driver == Driver::kHostDevice) {
+    if (inside != nullptr) {
+      plan.push_back({endpoint.id, MoveLink{.link = {.index = inside->index,
+                                                     .name = inside->name},
+                                            .old_name = inside->name,
+                                            .new_name = network.interface}});
+    }
+    return plan;
+  }
+  if (!HasVeth(network.driver)) {
+    if (how == DetachHow::kNow && inside != nullptr &&
+        IsInside(network, endpoint, tag, *inside)) {
+      Bury(instance, endpoint.id, {inside}, &plan);
+    }
+    return plan;
+  }
+  std::vector<const Link*> doomed;
+  const Link* const ifb = observed.FindLink(IfbName(endpoint.id));
+  if (ifb != nullptr && BelongsTo(*ifb, tag)) doomed.push_back(ifb);
+  const Link* const veth = observed.FindLink(HostLinkName(endpoint.id));
+  if (veth != nullptr && BelongsTo(*veth, tag)) {
+    if (how == DetachHow::kNow) {
+      doomed.push_back(veth);
+    } else {
+      plan.push_back(
+          {"", ChangeLink{.link = {.index = veth->index, .name = veth->name},
+                          .change = {.up = false},
+                          .may_be_gone = true}});
+    }
+  }
+  Bury(instance, "", doomed, &plan);
+  return plan;
+}
+
+namespace plan_parts {
+
+const Link* Find(const std::vector<Link>& links, std::string_view name) {
+  const auto found =
+      std::find_if(links.begin(), links.end(),
+                   [&](const Link& link) { return link.name == name; });
+  return found == links.end() ? nullptr : &*found;
+}
+
+void Bury(std::string_view instance, const NetnsName& netns,
+          const std::vector<const Link*>& links, Plan* plan) {
+  if (links.empty()) return;
+  const uint32_t group = GraveyardOf(instance);
+  for (const Link* link : links) {
+    plan->push_back(
+        {netns,
+         ChangeLink{.link = {.index = link->index, .name = link->name},
+                    .change = {.up = false, .group = group},
+                    .undo = LinkChange{.up = link->up, .group = link->group},
+                    .may_be_gone = true}});
+  }
+  plan->push_back({netns, DeleteGroup{.group = group}});
+}
+
+absl::StatusOr<Plan> Reattach(std::string_view instance, const Network& network,
+                              const Endpoint& endpoint,
+                              const Observed& observed) {
+  const Tag tag = TagOfEndpoint(instance, endpoint.id);
+  const std::string name =
+      HasVeth(network.driver) ? HostLinkName(endpoint.id) : endpoint.interface;
+  const Link* const link = HasVeth(network.driver)
+                               ? observed.FindLink(name)
+                               : observed.FindInside(endpoint.id, name);
+  if (link == nullptr) return PlanAttach(instance, network, endpoint, observed);
+  // A device that was moved has no tag.
+  if (network.driver == Driver::kHostDevice) return Plan();
+  if (ParseTag(link->alias) != tag) {
+    return absl::AlreadyExistsError(
+        StrCat("link '", name, "' belongs to somebody else"));
+  }
+  if (!HasVeth(network.driver)) return Plan();
+  return RepairHostLink(network, *link, observed);
+}
+
+}  // namespace plan_parts
+
+}  // namespace caisson::netsetup
