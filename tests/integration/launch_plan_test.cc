@@ -637,6 +637,17 @@ TEST_F(RootUserNamespaceTest, MountsAreLocked) {
   EXPECT_TRUE(fs::is_empty(source));
 }
 
+TEST_F(RootUserNamespaceTest, UnifiedHierarchyIsReadOnlyAndLocked) {
+  ASSERT_TRUE(runner_.UseUnifiedOnly());
+  spec::ContainerSpec spec = Mapped(
+      "head -1 /sys/fs/cgroup/cgroup.procs; "
+      "mount -o remount,bind,rw /sys/fs/cgroup 2>/dev/null || "
+      "echo refused");
+  spec.process.capabilities = spec::Capabilities{{"SYS_ADMIN"}, {}, {}, {}};
+  spec.resources.pids_limit = -1;
+  EXPECT_EQ(Output(spec), "1\nrefused\n");
+}
+
 TEST_F(RootUserNamespaceTest, ConsoleAndTerminalHaveTheirNames) {
   spec::ContainerSpec spec = Mapped(
       "readlink /proc/self/fd/0; stat -c %t /dev/console; "
