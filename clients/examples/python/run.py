@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Runs a command in a container: run.py ADDRESS ROOTFS COMMAND [ARGUMENT...]
-
-Sends stdin and ends it, prints every byte, exits with the command's status.
+Sends stdin, half-closes, prints every byte, exits with the command's status.
 The stubs are what "protoc --python_out --grpc_python_out" makes of the .proto.
 """
 import sys
@@ -22,7 +21,6 @@ def requests(rootfs, command):
     yield first
     while chunk := sys.stdin.buffer.read(65536):
         yield pb.RunRequest(stdin=stream_pb2.StdinData(data=chunk))
-    # The generator ends, gRPC half-closes: the process reads end of file.
 
 
 def main(address, rootfs, *command):
