@@ -20,6 +20,12 @@ std::string NobodyAnswers(const grpc::Status& status,
 
 std::string FactsOf(const Cause& cause, const std::string& message) {
   std::string facts;
+  // These say in their own words what happened.
+  if (cause.reason == "COMMAND_NOT_FOUND" ||
+      cause.reason == "COMMAND_NOT_EXECUTABLE" ||
+      cause.reason == "PATH_NOT_FOUND") {
+    return facts;
+  }
   for (const char* key : kShown) {
     const auto it = cause.metadata.find(key);
     if (it == cause.metadata.end() || it->second.empty() ||
@@ -54,9 +60,13 @@ Cause CauseOf(const grpc::Status& status) {
 
 std::string OneLine(const std::string& text) {
   std::string line;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    line += byte < 0x20 || byte == 0x7f ? ' ' : c;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F: terminals take them for the escapes that they were.
+    const bool is_c1 = byte == 0xc2 && i + 1 < text.size() &&
+                       (static_cast<unsigned char>(text[i + 1]) & 0xe0) == 0x80;
+    if (is_c1) ++i;
+    line += byte < 0x20 || byte == 0x7f || is_c1 ? ' ' : text[i];
   }
   return line;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/spec/defaults.h"
 #include "server/service/connections.h"
 #include "server/service/container_service.h"
 #include "server/service/decode_calls.h"
@@ -26,6 +27,7 @@ void AddLimits(const Backend& backend, pb::GetInfoResponse* response) {
   auto& limits = *response->mutable_limits();
   limits["request_bytes"] = 4 << 20;
   limits["spec_bytes"] = translate::kMaxSpecBytes;
+  limits["default_pids"] = spec::kDefaultPidsLimit;
   limits["message_depth"] = translate::kMaxMessageDepth;
   const ConnectionLimits connections;
   limits["connections"] = connections.total;

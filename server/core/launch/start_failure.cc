@@ -35,6 +35,18 @@ std::string_view ExecuteReason(int err) {
   }
 }
 
+// What a person wants to know of a program that does not run.
+std::string ExecuteText(std::string_view reason, std::string_view program) {
+  if (reason != "COMMAND_NOT_FOUND") {
+    return base::StrCat("the command '", program, "' cannot be executed");
+  }
+  if (program.find('/') == std::string_view::npos) {
+    return base::StrCat("the command '", program, "' is not in PATH");
+  }
+  return base::StrCat("the command '", program,
+                      "', or its interpreter, does not exist");
+}
+
 // A path that the spec names and the host does not have: the root filesystem's,
 // a bind mount's or a namespace's. Paths of our own that are gone are not the
 // caller's fault.
@@ -72,18 +84,24 @@ absl::Status StartFailure(std::string_view plan,
       {"stage", text.stage}, {"syscall", text.syscall}, {"errno", text.error}};
   if (!text.step.empty()) metadata.emplace_back("step", text.step);
   if (!text.path.empty()) metadata.emplace_back("path", text.path);
-  std::string_view reason = "START_FAILED";
-  if (failed.op < view.header->op_count) {
-    const plan::Op& op = view.ops[failed.op];
-    if (IsMissingSource(op, failed.err)) {
-      return base::MakeError(
-          absl::StatusCode::kNotFound, "PATH_NOT_FOUND",
-          base::StrCat("the host has no '", text.path, "' (", text.text, ")"),
-          std::move(metadata));
-    }
-    if (op.kind == plan::OpKind::kExecute) reason = ExecuteReason(failed.err);
+  if (failed.op >= view.header->op_count) {
+    return Error("START_FAILED", text.text, std::move(metadata));
   }
-  return Error(reason, text.text, std::move(metadata));
+  const plan::Op& op = view.ops[failed.op];
+  if (IsMissingSource(op, failed.err)) {
+    return base::MakeError(
+        absl::StatusCode::kNotFound, "PATH_NOT_FOUND",
+        base::StrCat("the host has no '", text.path, "' (", text.text, ")"),
+        std::move(metadata));
+  }
+  if (op.kind != plan::OpKind::kExecute) {
+    return Error("START_FAILED", text.text, std::move(metadata));
+  }
+  const std::string_view reason = ExecuteReason(failed.err);
+  return Error(
+      reason,
+      base::StrCat(ExecuteText(reason, view.Str(op.s1)), " (", text.text, ")"),
+      std::move(metadata));
 }
 
 }  // namespace caisson::core

@@ -74,6 +74,8 @@ TEST(StartFailureTest, AStepIsNamedWithItsCallAndError) {
 TEST(StartFailureTest, AMissingProgramIsNotFound) {
   Failure failure = Fail(2, ENOENT);
   EXPECT_EQ(failure.reason, "COMMAND_NOT_FOUND");
+  EXPECT_THAT(failure.message,
+              HasSubstr("'/bin/nothing', or its interpreter, does not exist"));
   EXPECT_EQ(failure.metadata["path"], "/bin/nothing");
 }
 
