@@ -135,7 +135,7 @@ std::string ContainerFlags::Fill(const std::vector<std::string>& words,
                                  v1::ContainerSpec* spec) const {
   if (rootfs.empty()) return "--rootfs DIR is missing";
   auto* directory = spec->mutable_rootfs()->mutable_host_directory();
-  directory->set_path(rootfs);
+  directory->set_path(AbsolutePath(rootfs));
   if (write_through) directory->set_writable_layer(false);
   spec->mutable_rootfs()->set_read_only(read_only);
   spec->set_name(name);

@@ -56,7 +56,7 @@ std::string ExitText(const v1::Exited& exit) {
 std::string StatusText(const v1::ContainerStatus& status) {
   switch (status.state()) {
     case v1::CONTAINER_STATE_RUNNING:
-      return "Up since " + AgoText(status.start_time());
+      return "Up " + SinceText(status.start_time());
     case v1::CONTAINER_STATE_EXITED: {
       const v1::Exited& exit = status.exit();
       std::string code =
@@ -85,6 +85,21 @@ std::string CommandText(const v1::Process& process, bool whole) {
     text += (text.empty() ? "" : " ") + (IsUtf8(word) ? word : "?");
   }
   return whole ? text : Shorten(text, kCommandWidth);
+}
+
+std::string GapReasonText(v1::GapReason reason) {
+  switch (reason) {
+    case v1::GAP_REASON_ROTATED:
+      return "removed to make room for newer output";
+    case v1::GAP_REASON_NOT_KEPT:
+      return "never kept";
+    case v1::GAP_REASON_TAIL_ONLY:
+      return "not asked for";
+    case v1::GAP_REASON_DISK_FULL:
+      return "the disk was full";
+    default:
+      return WithoutPrefix(v1::GapReason_Name(reason), "GAP_REASON_");
+  }
 }
 
 std::string IdText(const std::string& id, bool whole) {

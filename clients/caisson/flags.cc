@@ -1,6 +1,7 @@
 // Compiled with exceptions, which the parsing library needs; none leaves.
 #include "clients/caisson/flags.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
@@ -12,6 +13,10 @@ namespace {
 // What shells and other container tools use for a wrong command line.
 constexpr int kUsageError = 125;
 constexpr size_t kHelpColumn = 34;
+
+bool IsFlag(const std::string& word) {
+  return word.size() > 1 && word.front() == '-';
+}
 
 }  // namespace
 
@@ -85,6 +90,7 @@ void Flags::Words(std::vector<std::string>* target, int least, int most,
   words_ = target;
   least_ = least;
   most_ = most;
+  is_command_ = is_command;
   if (is_command) parser_->app.prefix_command();
 }
 
@@ -132,13 +138,14 @@ std::optional<int> Flags::TakeWords(const std::vector<std::string>& words) {
     return kUsageError;
   };
   std::vector<std::string> taken = words;
+  // A command ends the flags: those behind its first word are its own.
+  const auto end =
+      is_command_ && !taken.empty() ? taken.begin() + 1 : taken.end();
+  const auto mark = std::find(taken.begin(), end, "--");
+  const auto unknown = std::find_if(taken.begin(), mark, IsFlag);
+  if (unknown != mark) return fail("unknown flag " + *unknown);
   // The mark that ends the flags is no word itself.
-  const bool marked = !taken.empty() && taken.front() == "--";
-  if (marked) taken.erase(taken.begin());
-  if (!marked && !taken.empty() && taken.front().size() > 1 &&
-      taken.front().front() == '-') {
-    return fail("unknown flag " + taken.front());
-  }
+  if (mark != end) taken.erase(mark);
   const auto count = static_cast<int>(taken.size());
   if (count < least_) return fail("an argument is missing");
   if (most_ >= 0 && count > most_) {

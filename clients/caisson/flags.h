@@ -69,6 +69,7 @@ class Flags {
   std::vector<std::string>* words_ = nullptr;
   int least_ = 0;
   int most_ = 0;
+  bool is_command_ = false;
 };
 
 }  // namespace caisson::cli

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "clients/caisson/output.h"
@@ -29,6 +30,34 @@ std::string Overview() {
          "\n\"caisson VERB --help\" tells the flags of a verb.\n"
          "The address is --address, else CAISSON_ADDRESS, else\n"
          "unix:///run/caisson/caisson.sock.\n";
+}
+
+// The verbs of two words that begin with this one; "" when there are none.
+std::string SecondWords(const std::string& first) {
+  std::string words;
+  for (const VerbInfo& verb : AllVerbs()) {
+    const std::string name = verb.name;
+    if (name.rfind(first + " ", 0) != 0) continue;
+    words += (words.empty() ? "" : ", ") + name.substr(first.size() + 1);
+  }
+  return words;
+}
+
+bool AsksForHelp(const std::string& word) {
+  return word == "--help" || word == "-h" || word == "help";
+}
+
+int FailUnknown(const std::vector<std::string>& words) {
+  const std::string seconds = SecondWords(words[0]);
+  if (seconds.empty()) {
+    PrintError("no verb \"" + words[0] + "\"; \"caisson help\" lists them");
+  } else if (words.size() > 1 && AsksForHelp(words[1])) {
+    PrintLine("Usage: caisson " + words[0] + " VERB ...\n\nVerbs: " + seconds);
+    return 0;
+  } else {
+    PrintError("\"" + words[0] + "\" is followed by one of: " + seconds);
+  }
+  return kUsageError;
 }
 
 // The verb at the beginning of the words, and how many of them name it.
@@ -59,24 +88,42 @@ int RunVerb(const VerbInfo& info, std::vector<std::string> words,
   return verb->Run(&context);
 }
 
+// Takes "--address A" and "--address=A" off the front.
+void TakeAddress(std::vector<std::string>* words, std::string* address) {
+  constexpr std::string_view kFlag = "--address";
+  while (!words->empty() && words->front().rfind(kFlag, 0) == 0) {
+    const std::string first = words->front();
+    if (first.size() > kFlag.size() && first[kFlag.size()] == '=') {
+      *address = first.substr(kFlag.size() + 1);
+    } else if (first.size() == kFlag.size() && words->size() > 1) {
+      *address = (*words)[1];
+      words->erase(words->begin());
+    } else {
+      return;
+    }
+    words->erase(words->begin());
+  }
+}
+
 int Main(std::vector<std::string> words) {
   std::string address = client::DefaultAddress();
-  while (words.size() > 1 && words[0] == "--address") {
-    address = words[1];
-    words.erase(words.begin(), words.begin() + 2);
+  TakeAddress(&words, &address);
+  if (words.empty()) {
+    WriteFully(STDERR_FILENO, Overview());
+    return kUsageError;
   }
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" ||
-      words[0] == "help") {
-    WriteFully(words.empty() ? STDERR_FILENO : STDOUT_FILENO, Overview());
-    return words.empty() ? kUsageError : 0;
+  if (AsksForHelp(words[0])) {
+    words.erase(words.begin());
+    if (words.empty()) {
+      return WriteFully(STDOUT_FILENO, Overview()) ? 0 : 1;
+    }
+    // "help run" is "run --help".
+    words.push_back("--help");
   }
   if (words[0] == "--version") words[0] = "version";
   size_t used = 0;
   const VerbInfo* info = FindVerb(words, &used);
-  if (info == nullptr) {
-    PrintError("no verb \"" + words[0] + "\"; \"caisson help\" lists them");
-    return kUsageError;
-  }
+  if (info == nullptr) return FailUnknown(words);
   words.erase(words.begin(), words.begin() + static_cast<long>(used));
   return RunVerb(*info, std::move(words), std::move(address));
 }

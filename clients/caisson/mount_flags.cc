@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -117,15 +119,30 @@ std::string TakeRest(const MountWords& words, v1::Mount* mount) {
 
 }  // namespace
 
+std::string AbsolutePath(const std::string& path) {
+  const bool climbs = ("/" + path + "/").find("/../") != std::string::npos;
+  if (path.empty() || (path[0] == '/' && !climbs)) return path;
+  std::error_code error;
+  // The service takes no "..", and behind a link only the disk knows where that
+  // leads.
+  const auto absolute =
+      climbs ? std::filesystem::weakly_canonical(path, error)
+             : std::filesystem::absolute(path, error).lexically_normal();
+  if (error) return path;
+  std::string text = absolute.string();
+  if (text.size() > 1 && text.back() == '/') text.pop_back();
+  return text;
+}
+
 std::string AddVolume(const std::string& text, v1::ContainerSpec* spec) {
   const std::vector<std::string> parts = Split(text, ':');
   if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() ||
-      parts[0][0] != '/') {
+      (parts[0][0] != '/' && parts[0][0] != '.')) {
     return "--volume: \"" + text +
-           "\" is not SOURCE:TARGET[:OPTIONS] with an absolute source";
+           "\" is not SOURCE:TARGET[:OPTIONS] with a path as source";
   }
   v1::Mount* mount = spec->add_mounts();
-  mount->mutable_bind()->set_source(parts[0]);
+  mount->mutable_bind()->set_source(AbsolutePath(parts[0]));
   // As people know it: a directory that is not there is made.
   mount->mutable_bind()->set_create_source(true);
   mount->set_target(parts[1]);
@@ -141,7 +158,7 @@ std::string AddMount(const std::string& text, v1::ContainerSpec* spec) {
   v1::Mount* mount = spec->add_mounts();
   const MountWords words = TakeCommonKeys(text, mount);
   if (words.type == "bind") {
-    mount->mutable_bind()->set_source(words.source);
+    mount->mutable_bind()->set_source(AbsolutePath(words.source));
   } else if (words.type == "tmpfs") {
     mount->mutable_tmpfs();
   } else {

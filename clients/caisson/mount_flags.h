@@ -10,9 +10,14 @@
 
 namespace caisson::cli {
 
+// A path of this host as the service wants it: absolute and without "..". One
+// that is relative begins in the working directory.
+std::string AbsolutePath(const std::string& path);
+
 // Each adds one mount or device; "" or what is wrong.
 
-// "SOURCE:TARGET[:ro|rw|rprivate|nosuid...]", sources are absolute paths.
+// "SOURCE:TARGET[:ro|rw|rprivate|nosuid...]"; a source begins with "/" or ".",
+// names of volumes do not.
 std::string AddVolume(const std::string& text, v1::ContainerSpec* spec);
 // "type=bind,source=/a,target=/b,readonly", "type=tmpfs,target=/t,size=1m".
 std::string AddMount(const std::string& text, v1::ContainerSpec* spec);

@@ -9,12 +9,31 @@
 
 #include "google/protobuf/util/json_util.h"
 
+#include "clients/caisson/describe.h"
 #include "clients/cpp/error.h"
 
 namespace caisson::cli {
 
+namespace {
+
+// Characters of UTF-8, each taken to be one column wide.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(),
+                    [](unsigned char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
 void PrintError(const std::string& text) {
   WriteFully(STDERR_FILENO, "caisson: " + client::OneLine(text) + "\n");
+}
+
+void PrintGap(const v1::Gap& gap) {
+  if (gap.reason() == v1::GAP_REASON_TAIL_ONLY) return;
+  PrintError("output from offset " + std::to_string(gap.from_offset()) +
+             " to " + std::to_string(gap.to_offset()) + " is missing (" +
+             GapReasonText(gap.reason()) + ")");
 }
 
 bool WriteFully(int fd, std::string_view data) {
@@ -57,7 +76,7 @@ std::string Table::Text(bool colours) const {
   std::vector<size_t> widths(rows_.front().size(), 0);
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
+      widths[i] = std::max(widths[i], Width(row[i]));
     }
   }
   std::string text;
@@ -67,7 +86,7 @@ std::string Table::Text(bool colours) const {
       line += rows_[r][i];
       // The last column has no padding: nothing follows.
       if (i + 1 < rows_[r].size()) {
-        line += std::string(widths[i] - rows_[r][i].size() + 3, ' ');
+        line += std::string(widths[i] - Width(rows_[r][i]) + 3, ' ');
       }
     }
     line.erase(line.find_last_not_of(' ') + 1);

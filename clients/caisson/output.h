@@ -10,10 +10,15 @@
 
 #include "google/protobuf/message.h"
 
+#include "caisson/v1/stream.pb.h"
+
 namespace caisson::cli {
 
 // "caisson: <text>", one line on stderr.
 void PrintError(const std::string& text);
+
+// Says that output is missing, unless the user did not want it.
+void PrintGap(const v1::Gap& gap);
 
 // Writes all of it; false when nobody reads any more.
 bool WriteFully(int fd, std::string_view data);

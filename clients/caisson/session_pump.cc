@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include "clients/caisson/terminal.h"
 
@@ -50,11 +51,11 @@ void BlockPumpedSignals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-SessionPump::SessionPump(client::Session* session, bool terminal, bool signals)
+SessionPump::SessionPump(client::Session* session, PumpOptions options)
     : session_(session),
-      terminal_(terminal),
-      signals_(signals),
-      window_(kInputWindow) {
+      options_(std::move(options)),
+      window_(kInputWindow),
+      keys_(options_.detach_keys) {
   const sigset_t set = PumpedSignals();
   signal_fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -119,7 +120,7 @@ void SessionPump::TakeInput() {
     return;
   }
   chunk.resize(static_cast<size_t>(n));
-  if (terminal_ && IsTerminal(STDIN_FILENO)) chunk = keys_.Filter(chunk);
+  if (options_.raw) chunk = keys_.Filter(chunk);
   if (!chunk.empty()) {
     const int64_t offset = window_.Send(chunk.size());
     session_->SendInput(std::move(chunk), offset);
@@ -135,7 +136,7 @@ void SessionPump::TakeSignal() {
   if (::read(signal_fd_, &info, sizeof info) != sizeof info) return;
   const auto number = static_cast<int>(info.ssi_signo);
   if (number == SIGWINCH) {
-    if (terminal_ && started_) SendSize();
+    if (options_.terminal && started_) SendSize();
     return;
   }
   PassOn(number);
@@ -146,13 +147,14 @@ void SessionPump::PassOn(int number) {
     ++insisted_;
     // Nothing runs yet, or the process does not get signals, or it does not
     // care for them.
-    if (!started_ || !signals_ || insisted_ >= kInsist) {
+    if (!started_ || options_.raw || !options_.signals ||
+        insisted_ >= kInsist) {
       aborted_by_ = number;
       Leave();
       return;
     }
   }
-  if (!started_ || !signals_) return;
+  if (!started_ || !options_.signals) return;
   const char* name = ::sigabbrev_np(number);
   if (name != nullptr) session_->SendKill(std::string("SIG") + name);
 }

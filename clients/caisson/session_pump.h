@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "clients/caisson/detach_keys.h"
 #include "clients/cpp/input_window.h"
@@ -14,9 +15,21 @@
 
 namespace caisson::cli {
 
+struct PumpOptions {
+  // The process has a terminal: it gets the sizes of ours.
+  bool terminal = false;
+  // Our stdin is a terminal in raw mode, from which no signal comes: those that
+  // come mean this program and end the session, not the process.
+  bool raw = false;
+  // Other signals go to the process.
+  bool signals = true;
+  // The bytes by which a raw terminal is left; "": none.
+  std::string detach_keys;
+};
+
 class SessionPump {
  public:
-  SessionPump(client::Session* session, bool terminal, bool signals);
+  SessionPump(client::Session* session, PumpOptions options);
   ~SessionPump();
   SessionPump(const SessionPump&) = delete;
   SessionPump& operator=(const SessionPump&) = delete;
@@ -45,8 +58,7 @@ class SessionPump {
   void SendSize();
 
   client::Session* const session_;
-  const bool terminal_;
-  const bool signals_;
+  const PumpOptions options_;
   int signal_fd_ = -1;
   int wake_fd_ = -1;
   client::InputWindow window_;

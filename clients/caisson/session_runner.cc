@@ -16,11 +16,17 @@ namespace caisson::cli {
 
 namespace {
 
-void WarnOfGap(const v1::Gap& gap) {
-  std::string reason = v1::GapReason_Name(gap.reason());
-  PrintError("output from offset " + std::to_string(gap.from_offset()) +
-             " to " + std::to_string(gap.to_offset()) + " is missing (" +
-             reason.substr(reason.find('_') + 1) + ")");
+bool UsesRawTerminal(const SessionOptions& options) {
+  return options.terminal && options.input && IsTerminal(STDIN_FILENO);
+}
+
+PumpOptions PumpOptionsOf(const SessionOptions& options) {
+  PumpOptions result;
+  result.terminal = options.terminal;
+  result.raw = UsesRawTerminal(options);
+  result.signals = options.signals;
+  result.detach_keys = options.detach_keys;
+  return result;
 }
 
 // What the messages of one session do.
@@ -36,7 +42,7 @@ class Receiver {
     } else if (message.has_output()) {
       TakeOutput(message.output());
     } else if (message.has_gap()) {
-      WarnOfGap(message.gap());
+      PrintGap(message.gap());
     } else if (message.has_stdin()) {
       pump_->InputTaken(message.stdin().offset(), message.stdin().closed());
     } else if (message.has_exited()) {
@@ -49,14 +55,19 @@ class Receiver {
   bool exited() const { return exited_; }
   const v1::Exited& exit() const { return exit_; }
   bool lost_reader() const { return lost_reader_; }
+  const grpc::Status& start_status() const { return start_status_; }
   // Back to the user's modes before anything else is printed.
   void RestoreTerminal() { raw_.reset(); }
 
  private:
   void TakeStarted(const v1::Started& started) {
     started_ = true;
-    if (options_.on_started) options_.on_started(started);
-    if (options_.terminal && options_.input) raw_.emplace();
+    if (options_.on_started) start_status_ = options_.on_started(started);
+    if (!start_status_.ok()) {
+      session_->Cancel();
+      return;
+    }
+    if (UsesRawTerminal(options_)) raw_.emplace();
     pump_->SetStarted();
     if (options_.input) pump_->StartInput(started.stdin_offset());
   }
@@ -78,6 +89,7 @@ class Receiver {
   bool started_ = false;
   bool exited_ = false;
   bool lost_reader_ = false;
+  grpc::Status start_status_;
   v1::Exited exit_;
 };
 
@@ -88,7 +100,9 @@ SessionResult ResultOf(const Receiver& receiver, const SessionPump& pump,
   result.started = receiver.started();
   result.exit = receiver.exit();
   result.status = std::move(status);
-  if (receiver.exited()) {
+  if (!receiver.start_status().ok()) {
+    result.status = receiver.start_status();
+  } else if (receiver.exited()) {
     result.kind = Kind::kExited;
   } else if (pump.detached()) {
     result.kind = Kind::kDetached;
@@ -113,7 +127,7 @@ void PrepareSignals() {
 SessionResult RunSession(const OpenSession& open,
                          const SessionOptions& options) {
   const std::unique_ptr<client::Session> session = open();
-  SessionPump pump(session.get(), options.terminal, options.signals);
+  SessionPump pump(session.get(), PumpOptionsOf(options));
   std::thread sender([&pump] { pump.Loop(); });
   Receiver receiver(options, session.get(), &pump);
   v1::RunResponse message;

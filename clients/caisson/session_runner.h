@@ -23,8 +23,11 @@ struct SessionOptions {
   bool terminal = false;
   // Pass signals on to the process.
   bool signals = true;
-  // Called with the first message.
-  std::function<void(const v1::Started&)> on_started;
+  // The bytes by which the user leaves a terminal; "": none.
+  std::string detach_keys;
+  // Called with the first message. If it fails, the session is left, and that
+  // is what failed.
+  std::function<grpc::Status(const v1::Started&)> on_started;
 };
 
 struct SessionResult {

@@ -118,7 +118,7 @@ std::string BytesText(int64_t bytes) {
   return absl::StrFormat("%.1f%s", value, kUnits[unit]);
 }
 
-std::string AgoText(const google::protobuf::Timestamp& time) {
+std::string SinceText(const google::protobuf::Timestamp& time) {
   if (time.seconds() == 0) return "";
   const int64_t seconds = (absl::Now() - ToTime(time)) / absl::Seconds(1);
   constexpr std::array<std::pair<int64_t, const char*>, 4> kUnits = {
@@ -126,9 +126,14 @@ std::string AgoText(const google::protobuf::Timestamp& time) {
   for (const auto& [size, name] : kUnits) {
     if (seconds < size) continue;
     const int64_t count = seconds / size;
-    return absl::StrCat(count, " ", name, count == 1 ? "" : "s", " ago");
+    return absl::StrCat(count, " ", name, count == 1 ? "" : "s");
   }
-  return "just now";
+  return "less than a second";
+}
+
+std::string AgoText(const google::protobuf::Timestamp& time) {
+  const std::string since = SinceText(time);
+  return since.empty() ? since : since + " ago";
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) {

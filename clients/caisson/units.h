@@ -25,7 +25,9 @@ std::optional<int64_t> ParseInteger(const std::string& text);
 
 // "1.2MiB".
 std::string BytesText(int64_t bytes);
-// "3 minutes ago"; empty when unset.
+// "3 minutes", "less than a second"; empty when unset.
+std::string SinceText(const google::protobuf::Timestamp& time);
+// The same with " ago" behind.
 std::string AgoText(const google::protobuf::Timestamp& time);
 // "2024-01-02T03:04:05.678Z".
 std::string TimeText(const google::protobuf::Timestamp& time);

@@ -3,6 +3,7 @@
 
 #include "clients/caisson/output.h"
 #include "clients/caisson/reference.h"
+#include "clients/caisson/session_flags.h"
 #include "clients/caisson/session_runner.h"
 #include "clients/caisson/terminal.h"
 #include "clients/caisson/units.h"
@@ -16,8 +17,7 @@ class AttachVerb : public Verb {
  public:
   void Declare(Flags* flags) override {
     flags->Switch("--no-stdin", &no_stdin_, "do not connect stdin");
-    flags->Switch("--no-sig-proxy", &no_signals_,
-                  "do not pass signals on to the process");
+    session_.Declare(flags);
     flags->Number("--from", &from_, "OFFSET",
                   "begin at this offset of the output, not with what is new");
     flags->Number("--tail", &tail_, "LINES", "begin so many lines before");
@@ -25,18 +25,21 @@ class AttachVerb : public Verb {
   }
 
   int Run(Context* context) override {
+    SessionOptions options;
+    const std::string wrong = session_.Fill(&options);
+    if (!wrong.empty()) {
+      PrintError("attach: " + wrong);
+      return 125;
+    }
     PrepareSignals();
     // How to join depends on the container: has it a terminal, an input?
     v1::Container container;
     const grpc::Status status = Look(context, &container);
     const std::string tried = "attach to " + words_[0];
     if (!status.ok()) return context->Fail(tried, status, 125);
-    const v1::Process& process = container.spec().process();
-    v1::AttachStart start = StartFor(container.id());
-    SessionOptions options;
+    const v1::AttachStart start = StartFor(container.id());
     options.input = !no_stdin_;
-    options.terminal = process.tty();
-    options.signals = !no_signals_;
+    options.terminal = container.spec().process().tty();
     return StatusOfSession(
         RunSession(
             [&] { return client::OpenAttach(context->connection(), start); },
@@ -69,7 +72,7 @@ class AttachVerb : public Verb {
   }
 
   bool no_stdin_ = false;
-  bool no_signals_ = false;
+  SessionFlags session_;
   std::optional<int64_t> from_;
   std::optional<int64_t> tail_;
   std::vector<std::string> words_;

@@ -66,6 +66,7 @@ class ExecVerb : public Verb {
     SessionOptions options;
     options.input = process_.interactive;
     options.terminal = process_.tty;
+    // No keys to leave by: an exec ends with its client.
     return RunSession(
         [&] { return client::OpenExec(context->connection(), start); },
         options);

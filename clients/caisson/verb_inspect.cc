@@ -12,9 +12,16 @@ namespace {
 
 class InspectVerb : public Verb {
  public:
-  void Declare(Flags* flags) override { flags->Words(&words_, 1, -1); }
+  void Declare(Flags* flags) override {
+    flags->Text("--format", &format_, "json", "how to print; there is one way");
+    flags->Words(&words_, 1, -1);
+  }
 
   int Run(Context* context) override {
+    if (format_ != "json") {
+      PrintError("inspect: --format: \"" + format_ + "\" is not json");
+      return 125;
+    }
     int exit_status = 0;
     std::list<v1::Container> found;
     for (const std::string& reference : words_) {
@@ -39,6 +46,7 @@ class InspectVerb : public Verb {
   }
 
  private:
+  std::string format_ = "json";
   std::vector<std::string> words_;
 };
 

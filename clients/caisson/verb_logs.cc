@@ -131,11 +131,7 @@ class LogsVerb : public Verb {
       }
       if (!WriteFully(fd, text)) return false;
     }
-    if (response.has_gap()) {
-      const v1::Gap& gap = response.gap().gap();
-      PrintError("output from offset " + std::to_string(gap.from_offset()) +
-                 " to " + std::to_string(gap.to_offset()) + " is missing");
-    }
+    if (response.has_gap()) PrintGap(response.gap().gap());
     return true;
   }
 

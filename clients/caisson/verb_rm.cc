@@ -2,6 +2,7 @@
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/each.h"
+#include "clients/caisson/reference.h"
 #include "clients/caisson/verb.h"
 
 namespace caisson::cli {

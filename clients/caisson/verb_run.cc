@@ -1,12 +1,15 @@
 // caisson run: everything on one stream.
 #include <unistd.h>
 
+#include <chrono>
 #include <fstream>
 
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/container_flags.h"
 #include "clients/caisson/output.h"
+#include "clients/caisson/reference.h"
+#include "clients/caisson/session_flags.h"
 #include "clients/caisson/session_runner.h"
 #include "clients/caisson/terminal.h"
 #include "clients/caisson/verb.h"
@@ -17,6 +20,8 @@ namespace caisson::cli {
 namespace {
 
 constexpr int kServiceError = 125;
+// A removal takes milliseconds; one that hangs is the service's to finish.
+constexpr std::chrono::seconds kRemoval(10);
 
 class RunVerb : public Verb {
  public:
@@ -25,8 +30,7 @@ class RunVerb : public Verb {
     flags->Text("--cidfile", &cidfile_, "FILE", "write the id to a new file");
     flags->Text("--on-disconnect", &on_disconnect_, "keep|kill|stop",
                 "what happens when this program goes away; default: keep");
-    flags->Switch("--no-sig-proxy", &no_signals_,
-                  "do not pass signals on to the process");
+    session_.Declare(flags);
     container_.Declare(flags);
     flags->Words(&words_, 0, -1, true);
   }
@@ -45,6 +49,7 @@ class RunVerb : public Verb {
  private:
   std::string Prepare(v1::RunStart* start) {
     std::string wrong = container_.Fill(words_, start->mutable_spec());
+    if (wrong.empty()) wrong = session_.Fill(&options_);
     if (!wrong.empty()) return wrong;
     if (words_.empty() && container_.entrypoint.empty()) {
       return "no command is given";
@@ -95,17 +100,39 @@ class RunVerb : public Verb {
 
   int RunAttached(Context* context, const v1::RunStart& start) {
     PrepareSignals();
-    SessionOptions options;
-    options.input = container_.process.interactive;
-    options.terminal = container_.process.tty;
-    options.signals = !no_signals_;
-    options.on_started = [this](const v1::Started& started) {
-      WriteCidfile(started.container().id());
+    options_.input = container_.process.interactive;
+    options_.terminal = container_.process.tty;
+    std::string id;
+    options_.on_started = [&](const v1::Started& started) {
+      id = started.container().id();
+      WriteCidfile(id);
+      return grpc::Status::OK;
     };
     const SessionResult result = RunSession(
-        [&] { return client::OpenRun(context->connection(), start); }, options);
+        [&] { return client::OpenRun(context->connection(), start); },
+        options_);
     if (!result.started) RemoveCidfile();
+    if (container_.remove && result.kind == SessionResult::Kind::kExited) {
+      AwaitRemoval(context, id);
+    }
     return StatusOfSession(result, "run", context->address());
+  }
+
+  // Whoever runs the next one of the same name, or looks whether something is
+  // left, relies on the removal.
+  static void AwaitRemoval(Context* context, const std::string& id) {
+    v1::WaitContainerRequest request;
+    request.set_container(id);
+    request.set_condition(v1::WAIT_CONDITION_DELETED);
+    v1::WaitContainerResponse response;
+    grpc::ClientContext wait_context;
+    wait_context.set_deadline(std::chrono::system_clock::now() + kRemoval);
+    const grpc::Status status =
+        context->connection().containers().WaitContainer(&wait_context, request,
+                                                         &response);
+    if (!status.ok() && !IsContainerNotFound(status)) {
+      context->Fail("run: remove " + id, status);
+    }
   }
 
   int RunDetached(Context* context, const v1::ContainerSpec& spec) {
@@ -153,7 +180,8 @@ class RunVerb : public Verb {
   ContainerFlags container_;
   std::vector<std::string> words_;
   bool detach_ = false;
-  bool no_signals_ = false;
+  SessionFlags session_;
+  SessionOptions options_;
   std::string cidfile_;
   std::string on_disconnect_;
 };

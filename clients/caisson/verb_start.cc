@@ -2,6 +2,8 @@
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/each.h"
+#include "clients/caisson/output.h"
+#include "clients/caisson/session_flags.h"
 #include "clients/caisson/session_runner.h"
 #include "clients/caisson/verb.h"
 #include "clients/cpp/error.h"
@@ -10,64 +12,82 @@ namespace caisson::cli {
 
 namespace {
 
+constexpr int kServiceError = 125;
+
 class StartVerb : public Verb {
  public:
   void Declare(Flags* flags) override {
     flags->Switch("-a,--attach", &attach_,
                   "join its output and exit with its status");
     flags->Switch("-i,--interactive", &interactive_, "join its input as well");
+    session_.Declare(flags);
     flags->Words(&words_, 1, -1);
   }
 
   int Run(Context* context) override {
+    SessionOptions options;
+    const std::string wrong = session_.Fill(&options);
+    if (!wrong.empty()) {
+      PrintError("start: " + wrong);
+      return kServiceError;
+    }
     if (!attach_ && !interactive_) {
       return ForEach(context, "start", words_, [&](const std::string& id) {
-        return StartOne(context, id, nullptr);
+        const grpc::Status status = Start(context, id);
+        // What was wanted is the case.
+        return RunsAlready(status) ? grpc::Status::OK : status;
       });
     }
     if (words_.size() > 1) {
-      return context->Fail("start",
-                           {grpc::StatusCode::INVALID_ARGUMENT,
-                            "only one container can be joined"},
-                           125);
+      PrintError("start: only one container can be joined");
+      return kServiceError;
     }
-    return StartAttached(context);
+    return StartAttached(context, options);
   }
 
  private:
-  static grpc::Status StartOne(Context* context, const std::string& id,
-                               v1::Container* container) {
+  static grpc::Status Start(Context* context, const std::string& container) {
     v1::StartContainerRequest request;
-    request.set_container(id);
+    request.set_container(container);
     v1::StartContainerResponse response;
     grpc::ClientContext client_context;
-    grpc::Status status = context->connection().containers().StartContainer(
+    return context->connection().containers().StartContainer(
         &client_context, request, &response);
-    if (container != nullptr) *container = response.container();
-    return status;
   }
 
-  // The output of this run begins where that of the last one ended.
-  int StartAttached(Context* context) {
+  static bool RunsAlready(const grpc::Status& status) {
+    const client::Cause cause = client::CauseOf(status);
+    const auto state = cause.metadata.find("state");
+    return cause.reason == "WRONG_STATE" && state != cause.metadata.end() &&
+           state->second == "RUNNING";
+  }
+
+  int StartAttached(Context* context, SessionOptions options) const {
     PrepareSignals();
-    int64_t from = 0;
-    v1::Container container;
-    const grpc::Status status = WithContainer(
-        context->connection(), words_[0], [&](const std::string& id) {
-          const grpc::Status looked = EndOfOutput(context, id, &from);
-          return looked.ok() ? StartOne(context, id, &container) : looked;
-        });
     const std::string tried = "start " + words_[0];
-    if (!status.ok()) {
-      return context->Fail(tried, status, client::ExitStatusOf(status));
-    }
-    v1::AttachStart start;
-    start.set_container(container.id());
-    start.mutable_output()->set_offset(from);
-    start.set_no_stdin(!interactive_);
-    SessionOptions options;
+    v1::Container container;
+    grpc::Status status = Look(context, &container);
+    if (!status.ok()) return context->Fail(tried, status, kServiceError);
+    const std::string& id = container.id();
     options.input = interactive_;
     options.terminal = container.spec().process().tty();
+    if (container.status().run() == 0) {
+      // Joined first: it may be gone as soon as it has exited.
+      options.on_started = [&](const v1::Started&) {
+        return Start(context, id);
+      };
+    } else {
+      // Joined later: before, there would be the exit of its last run.
+      status = Start(context, id);
+      if (!status.ok()) {
+        return context->Fail(tried, status, client::ExitStatusOf(status));
+      }
+    }
+    v1::AttachStart start;
+    start.set_container(id);
+    // The output of this run begins where that of the last one ended.
+    start.mutable_output()->set_offset(container.status().output_end_offset());
+    start.set_no_stdin(!interactive_);
     return StatusOfSession(
         RunSession(
             [&] { return client::OpenAttach(context->connection(), start); },
@@ -75,21 +95,21 @@ class StartVerb : public Verb {
         tried, context->address());
   }
 
-  static grpc::Status EndOfOutput(Context* context, const std::string& id,
-                                  int64_t* end) {
+  grpc::Status Look(Context* context, v1::Container* container) const {
     v1::GetContainerRequest request;
-    request.set_container(id);
+    request.set_container(words_[0]);
     request.set_view(v1::VIEW_BASIC);
     v1::GetContainerResponse response;
     grpc::ClientContext client_context;
     grpc::Status status = context->connection().containers().GetContainer(
         &client_context, request, &response);
-    *end = response.container().status().output_end_offset();
+    *container = response.container();
     return status;
   }
 
   bool attach_ = false;
   bool interactive_ = false;
+  SessionFlags session_;
   std::vector<std::string> words_;
 };
 

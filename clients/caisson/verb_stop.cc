@@ -2,6 +2,7 @@
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/each.h"
+#include "clients/caisson/output.h"
 #include "clients/caisson/units.h"
 #include "clients/caisson/verb.h"
 
@@ -19,17 +20,18 @@ class StopVerb : public Verb {
   }
 
   int Run(Context* context) override {
-    v1::StopContainerRequest request;
-    request.set_signal(signal_);
+    v1::StopContainerRequest base;
+    base.set_signal(signal_);
     if (!time_.empty()) {
       const auto span = ParseSpan(time_);
       if (!span.has_value()) {
         PrintError("stop: --time: \"" + time_ + "\" is no time (as 90s)");
         return 125;
       }
-      *request.mutable_timeout() = *span;
+      *base.mutable_timeout() = *span;
     }
     return ForEach(context, "stop", words_, [&](const std::string& id) {
+      v1::StopContainerRequest request = base;
       request.set_container(id);
       v1::StopContainerResponse response;
       grpc::ClientContext client_context;

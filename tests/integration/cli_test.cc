@@ -3,8 +3,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -36,7 +39,9 @@ TEST_F(CliTest, StatusesAreThoseOfShells) {
   EXPECT_EQ(Run({"--rm", "no-such-command"}).status, 127);
   EXPECT_EQ(Run({"--rm", "/bin/not-executable"}).status, 126);
   EXPECT_EQ(Run({"--rm", "sh", "-c", "kill -TERM $$; exit 3"}).status, 3);
-  EXPECT_EQ(Run({"--rm", "sh", "-c", "sh -c 'kill -KILL $$'"}).status, 137);
+  // More than one command, or the outer shell would become the inner one.
+  EXPECT_EQ(Run({"--rm", "sh", "-c", "sh -c 'kill -KILL $$'; exit $?"}).status,
+            137);
   EXPECT_EQ(Run({"--rm", "--memory", "lots", "true"}).status, 125);
   EXPECT_EQ(Run({"--rm", "--no-such-flag", "true"}).status, 125);
   EXPECT_EQ(Cli({"run", "--rm", "--rootfs", "/no/such", "true"}).status, 125);
@@ -56,6 +61,123 @@ TEST_F(CliTest, ErrorsAreOneLineWithTheCause) {
   const ProcessResult result = RunProgram(nobody);
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.err, HasSubstr("does not answer at unix:///no/such"));
+}
+
+TEST_F(CliTest, CommandsThatCannotRunAreNamed) {
+  EXPECT_THAT(Run({"--rm", "no-such"}).err,
+              StartsWith("caisson: run: the command 'no-such' is not in PATH"));
+  EXPECT_THAT(Run({"--rm", "/bin/not-executable"}).err,
+              HasSubstr("'/bin/not-executable' cannot be executed"));
+  EXPECT_THAT(Cli({"run", "--rootfs", "/no/such", "true"}).err,
+              StartsWith("caisson: run: the host has no '/no/such'"));
+}
+
+TEST_F(CliTest, WrongWordsAreUsageErrors) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"rm", "web", "--bogus"},
+                                             {"ps", "bogus"},
+                                             {"ps", "--format", "xml"},
+                                             {"system"},
+                                             {"system", "bogus"},
+                                             {"exec", "web"},
+                                             {"logs"},
+                                             {}}) {
+    const ProcessResult result = Cli(words);
+    EXPECT_EQ(result.status, 125) << ::testing::PrintToString(words);
+    EXPECT_EQ(result.out, "") << ::testing::PrintToString(words);
+    EXPECT_NE(result.err, "") << ::testing::PrintToString(words);
+  }
+  // Behind the mark they are words.
+  EXPECT_THAT(Cli({"rm", "--", "--bogus"}).err, StartsWith("caisson: remove "));
+}
+
+TEST_F(CliTest, HelpIsThereForEveryVerb) {
+  EXPECT_THAT(Cli({"help"}).out, HasSubstr("system audit"));
+  EXPECT_EQ(Cli({"help", "exec"}).out, Cli({"exec", "--help"}).out);
+  EXPECT_THAT(Cli({"system", "info", "--help"}).out,
+              StartsWith("Usage: caisson system info"));
+  EXPECT_THAT(Cli({"system", "--help"}).out, HasSubstr("audit"));
+}
+
+TEST_F(CliTest, AddressIsTakenFromTheFlag) {
+  ProcessOptions options = Command({"--address=" + daemon().address(), "ps"});
+  options.env = {"CAISSON_ADDRESS=unix:///no/such"};
+  EXPECT_EQ(RunProgram(options).status, 0);
+}
+
+TEST_F(CliTest, RelativePathsBeginHere) {
+  TempDir directory;
+  WriteFileOrDie(directory.File("data"), "here\n");
+  std::filesystem::create_directory_symlink(SharedRootfs(),
+                                            directory.File("root"));
+  std::filesystem::create_directory(directory.File("sub"));
+  ProcessOptions options = Command({});
+  options.argv = {"/bin/sh",
+                  "-c",
+                  "cd \"$1/sub\" && exec \"$2\" run --rm --rootfs ../root "
+                  "-v ../data:/data cat /data",
+                  "sh",
+                  directory.path(),
+                  ProgramPath("caisson")};
+  const ProcessResult result = RunProgram(options);
+  EXPECT_EQ(result.out, "here\n") << result.err;
+}
+
+TEST_F(CliTest, NameIsFreeWhenARunHasEnded) {
+  for (int i = 0; i < 20; ++i) {
+    const ProcessResult result = Run({"--rm", "--name", "again", "true"});
+    ASSERT_EQ(result.status, 0) << result.err;
+  }
+  EXPECT_THAT(Ids(), SizeIs(0));
+}
+
+TEST_F(CliTest, StartAttachedMissesNothingOfWhatVanishes) {
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(Cli({"create", "--rm", "--rootfs", SharedRootfs(), "--name",
+                   "short", "sh", "-c", "echo all; exit 3"})
+                  .status,
+              0);
+    const ProcessResult result = Cli({"start", "-a", "short"});
+    EXPECT_EQ(result.out, "all\n") << result.err;
+    EXPECT_EQ(result.status, 3);
+    EXPECT_TRUE(PollUntil(absl::Seconds(20), [] { return Ids().empty(); }));
+  }
+}
+
+TEST_F(CliTest, StartAttachedShowsOneRunAtATime) {
+  Cli({"create", "--rootfs", SharedRootfs(), "--name", "twice", "sh", "-c",
+       "echo once; exit 4"});
+  for (int i = 0; i < 2; ++i) {
+    const ProcessResult result = Cli({"start", "-a", "twice"});
+    EXPECT_EQ(result.out, "once\n") << result.err;
+    EXPECT_EQ(result.status, 4);
+  }
+  EXPECT_EQ(Cli({"logs", "twice"}).out, "once\nonce\n");
+  // A program that cannot run.
+  Cli({"create", "--rootfs", SharedRootfs(), "--name", "none", "no-such"});
+  EXPECT_EQ(Cli({"start", "-a", "none"}).status, 127);
+}
+
+TEST_F(CliTest, StartOfOneThatRunsIsNoError) {
+  const std::string id = RunDetached({"sleep", "3600"});
+  const ProcessResult result = Cli({"start", id});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, id + "\n");
+  EXPECT_EQ(Get(id).status().run(), 1);
+}
+
+TEST_F(CliTest, ManyAreStoppedTogether) {
+  std::vector<std::string> words = {"stop", "-t", "2"};
+  std::string ids;
+  for (int i = 0; i < 6; ++i) {
+    // It does not care for SIGTERM.
+    words.push_back(RunDetached({"sleep", "3600"}));
+    ids += words.back() + "\n";
+  }
+  const absl::Time begin = absl::Now();
+  const ProcessResult result = Cli(words);
+  EXPECT_EQ(result.out, ids) << result.err;
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
 }
 
 TEST_F(CliTest, RunConnectsStdin) {
@@ -142,7 +264,7 @@ TEST_F(CliTest, DetachedLifeWithEveryVerb) {
     return Cli({"logs", "web"}).out == "hello\n";
   }));
   EXPECT_THAT(Cli({"ps"}).out, AllOf(HasSubstr(id.substr(0, 12)),
-                                     HasSubstr("web"), HasSubstr("Up since")));
+                                     HasSubstr("web"), HasSubstr("Up ")));
   EXPECT_EQ(Cli({"ps", "-q"}).out, id.substr(0, 12) + "\n");
   EXPECT_THAT(Cli({"top", "web"}).out, HasSubstr("sleep"));
   EXPECT_THAT(Cli({"inspect", "web"}).out,
@@ -227,6 +349,9 @@ TEST_F(CliTest, SystemVerbs) {
   EXPECT_EQ(audit.out, "");
   EXPECT_EQ(Cli({"system", "repair", "--dry-run"}).out, "");
   EXPECT_THAT(Cli({"version"}).out, HasSubstr("service "));
+  EXPECT_THAT(Cli({"version", "--format", "json"}).out,
+              HasSubstr("\"service\": {"));
+  EXPECT_THAT(Cli({"version", "--client"}).out, Not(HasSubstr("service ")));
 }
 
 TEST_F(CliTest, ExplainIsForPeople) {
@@ -339,6 +464,44 @@ TEST_F(CliTerminalTest, DetachKeysLeaveTheContainerRunning) {
                      Interactive::Stdio::kTerminal);
   ASSERT_TRUE(attach.Write("exit 5\n"));
   EXPECT_EQ(attach.Wait(), 5);
+}
+
+TEST_F(CliTerminalTest, SignalsEndTheClientAndNotTheProcess) {
+  for (const int number : {SIGTERM, SIGHUP}) {
+    const std::string name = absl::StrCat("left", number);
+    Interactive run(Command(RunWords({"-it", "--name", name, "sh"})),
+                    Interactive::Stdio::kTerminal);
+    const std::string before = run.TerminalModes();
+    ASSERT_TRUE(run.WaitFor("# "));
+    EXPECT_NE(run.TerminalModes(), before);
+    run.Signal(number);
+    EXPECT_EQ(run.Wait(), 128 + number);
+    EXPECT_EQ(run.TerminalModes(), before);
+    EXPECT_EQ(Get(name).status().state(), v1::CONTAINER_STATE_RUNNING);
+  }
+}
+
+TEST_F(CliTerminalTest, DetachKeysCanBeChosen) {
+  Interactive run(Command(RunWords({"-it", "--name", "left", "--detach-keys",
+                                    "ctrl-x,d", "sh"})),
+                  Interactive::Stdio::kTerminal);
+  ASSERT_TRUE(run.WaitFor("# "));
+  ASSERT_TRUE(
+      run.Write("\x18"
+                "d"));
+  EXPECT_EQ(run.Wait(), 0);
+  EXPECT_EQ(Get("left").status().state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_EQ(Run({"--detach-keys", "alt-x", "true"}).status, 125);
+}
+
+TEST_F(CliTerminalTest, ExecIsNotLeftByKeysBecauseItWouldEnd) {
+  const std::string id = RunDetached({"sleep", "3600"});
+  Interactive exec(Command({"exec", "-it", id, "sh"}),
+                   Interactive::Stdio::kTerminal);
+  ASSERT_TRUE(exec.WaitFor("# "));
+  ASSERT_TRUE(exec.Write("\x10\x11"));
+  ASSERT_TRUE(exec.Write("\nexit 8\n"));
+  EXPECT_EQ(exec.Wait(), 8);
 }
 
 TEST_F(CliTerminalTest, ExecHasATerminal) {
