@@ -64,6 +64,10 @@ absl::Status Store::Impl::Open() {
   reader_specs_ = std::make_unique<SpecRows>(reader_.get());
   absl::MutexLock checkpoint_lock(&checkpoint_mutex_);
   CAISSON_ASSIGN_OR_RETURN(checkpointer_, open(SQLITE_OPEN_READWRITE));
+  // The log is opened with the first read: now, not when descriptors are short.
+  for (Database* database : {reader_.get(), checkpointer_.get()}) {
+    CAISSON_RETURN_IF_ERROR(database->Execute("PRAGMA schema_version"));
+  }
   if (options_.background_thread) {
     thread_ = std::thread([this] { MaintenanceLoop(); });
   }
