@@ -96,6 +96,18 @@ class PromisesTest : public DaemonTest {
              status.pending_operation().operation() == operation;
     });
   }
+  // A Run is hidden until it has started, but its name is taken.
+  static bool WaitForName(const std::string& name) {
+    return PollUntil(absl::Seconds(20), [&] {
+      v1::CreateContainerRequest request;
+      *request.mutable_spec() = Named(name);
+      request.set_validate_only(true);
+      v1::CreateContainerResponse response;
+      return Call(stubs().containers, &Containers::CreateContainer, request,
+                  &response)
+                 .error_code() == grpc::StatusCode::ALREADY_EXISTS;
+    });
+  }
   static bool WaitForState(const std::string& container,
                            v1::ContainerState state) {
     return PollUntil(absl::Seconds(20),
@@ -195,16 +207,7 @@ TEST_F(PromisesTest, ACreateThatIsCutReservesNoName) {
 TEST_F(PromisesTest, ARunThatIsCutBeforeItStartedLeavesNothing) {
   Stopped keeper(daemon().KeeperPid());
   auto talk = StartRun(stubs(), Named("cut"));
-  // It is hidden until it runs; its name is taken from the first moment.
-  EXPECT_TRUE(PollUntil(absl::Seconds(20), [] {
-    v1::CreateContainerRequest request;
-    *request.mutable_spec() = Named("cut");
-    request.set_validate_only(true);
-    v1::CreateContainerResponse response;
-    return Call(stubs().containers, &Containers::CreateContainer, request,
-                &response)
-               .error_code() == grpc::StatusCode::ALREADY_EXISTS;
-  }));
+  EXPECT_TRUE(WaitForName("cut"));
   EXPECT_THAT(Ids(), IsEmpty());
   talk->Cancel();
   EXPECT_EQ(talk->Rest().status.error_code(), grpc::StatusCode::CANCELLED);
@@ -227,11 +230,12 @@ TEST_F(PromisesTest, ARunThatIsCutBeforeItStartedLeavesNothing) {
 TEST_F(PromisesTest, ARunWithARequestIdIsThereForItsRetry) {
   v1::RunStart start;
   *start.mutable_spec() = ShSpec("echo once; exit 4");
+  start.mutable_spec()->set_name("retried");
   start.set_request_id(NewRequestId());
   Stopped keeper(daemon().KeeperPid());
   {
     auto talk = StartRun(stubs(), start);
-    absl::SleepFor(absl::Milliseconds(300));
+    EXPECT_TRUE(WaitForName("retried"));
     talk->Cancel();
     talk->Rest();
   }

@@ -2,8 +2,10 @@
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -198,6 +200,133 @@ TEST_F(RequestsTest, ExecIsJoinedByItsRetry) {
   EXPECT_TRUE(second.start.replayed());
 }
 
+TEST_F(RequestsTest, RequestIdsAreUuidsInAnyCase) {
+  v1::Container first;
+  v1::Container second;
+  for (const char* id : {"x", "3f2a8c1e-0000-4000-8000-00000000000",
+                         "00000000-0000-0000-0000-000000000000",
+                         "3f2a8c1e000040008000000000000001"}) {
+    EXPECT_THAT(TryCreate(ShSpec("true"), id, &first),
+                RefusesField("request_id"))
+        << id;
+  }
+  EXPECT_THAT(Ids(), SizeIs(0));
+  const std::string id = NewRequestId();
+  EXPECT_THAT(TryCreate(ShSpec("true"), absl::AsciiStrToUpper(id), &first),
+              IsOk());
+  EXPECT_THAT(TryCreate(ShSpec("true"), absl::AsciiStrToLower(id), &second),
+              IsOk());
+  EXPECT_EQ(first.id(), second.id());
+}
+
+TEST_F(RequestsTest, AnIdBelongsToOneMethod) {
+  const std::string id = NewRequestId();
+  v1::Container container;
+  EXPECT_THAT(TryCreate(WaitingSpec(), id, &container), IsOk());
+  v1::StartContainerRequest start;
+  start.set_container(container.id());
+  start.set_request_id(id);
+  v1::StartContainerResponse response;
+  EXPECT_THAT(
+      Call(stubs().containers, &Containers::StartContainer, start, &response),
+      FailsWith(grpc::StatusCode::INVALID_ARGUMENT, "REQUEST_ID_REUSED"));
+  EXPECT_EQ(Get(container.id()).status().state(), v1::CONTAINER_STATE_CREATED);
+}
+
+TEST_F(RequestsTest, AFailureThatChangedNothingIsTriedAnew) {
+  v1::ContainerSpec spec = ShSpec("true");
+  spec.set_name("taken");
+  const std::string holder = Create(spec).id();
+  const std::string id = NewRequestId();
+  v1::Container container;
+  EXPECT_THAT(TryCreate(spec, id, &container),
+              FailsWith(grpc::StatusCode::ALREADY_EXISTS, "NAME_IN_USE"));
+  EXPECT_THAT(Delete(holder), IsOk());
+  EXPECT_THAT(TryCreate(spec, id, &container), IsOk());
+  EXPECT_EQ(container.spec().name(), "taken");
+}
+
+TEST_F(RequestsTest, AReplayShowsTheObjectAsItIsNow) {
+  const std::string id = NewRequestId();
+  v1::Container created;
+  EXPECT_THAT(TryCreate(WaitingSpec(), id, &created), IsOk());
+  Start(created.id());
+  v1::Container again;
+  EXPECT_THAT(TryCreate(WaitingSpec(), id, &again), IsOk());
+  EXPECT_EQ(again.status().state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(Delete(created.id()), IsOk());
+  // Its tombstone, and no second container.
+  EXPECT_THAT(TryCreate(WaitingSpec(), id, &again), IsOk());
+  EXPECT_EQ(again.id(), created.id());
+  EXPECT_EQ(again.status().state(), v1::CONTAINER_STATE_DELETED);
+  EXPECT_THAT(Ids(), SizeIs(0));
+}
+
+TEST_F(RequestsTest, RetryOfADeleteReturnsTheTombstone) {
+  const v1::Container container = CreateAndStart(WaitingSpec());
+  v1::DeleteContainerRequest request;
+  request.set_container(container.id());
+  request.set_force(true);
+  request.set_request_id(NewRequestId());
+  for (const bool restarted : {false, false, true}) {
+    if (restarted) {
+      ASSERT_TRUE(daemon().Restart()) << daemon().log();
+    }
+    v1::DeleteContainerResponse response;
+    EXPECT_THAT(Call(stubs().containers, &Containers::DeleteContainer, request,
+                     &response),
+                IsOk());
+    EXPECT_EQ(response.container().id(), container.id());
+    EXPECT_EQ(response.container().status().state(),
+              v1::CONTAINER_STATE_DELETED);
+    EXPECT_EQ(response.container().status().exit().signal(), "SIGKILL");
+  }
+  request.set_request_id(NewRequestId());
+  v1::DeleteContainerResponse response;
+  EXPECT_THAT(Call(stubs().containers, &Containers::DeleteContainer, request,
+                   &response),
+              FailsWith(grpc::StatusCode::NOT_FOUND, "CONTAINER_NOT_FOUND"));
+}
+
+TEST_F(RequestsTest, SameStartAtTheSameTimeIsDoneOnce) {
+  const v1::Container container = Create(WaitingSpec());
+  const std::string id = NewRequestId();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      v1::StartContainerRequest request;
+      request.set_container(container.id());
+      request.set_request_id(id);
+      v1::StartContainerResponse response;
+      EXPECT_THAT(Call(stubs().containers, &Containers::StartContainer, request,
+                       &response),
+                  IsOk());
+      EXPECT_EQ(response.container().status().run(), 1);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(RequestsTest, TheOlderOfTwoStreamsLosesItsInput) {
+  v1::RunStart start;
+  *start.mutable_spec() = ShSpec("cat");
+  start.mutable_spec()->mutable_process()->set_stdin(v1::STDIN_MODE_OPEN);
+  start.set_request_id(NewRequestId());
+  auto first = StartRun(stubs(), start);
+  ASSERT_TRUE(first->ReadUntilStarted());
+  auto second = StartRun(stubs(), start);
+  ASSERT_TRUE(second->ReadUntilStarted());
+  // Both get the output; the input is the newer one's.
+  ASSERT_TRUE(second->SendInput("new"));
+  ASSERT_TRUE(first->ReadUntilOutput("new"));
+  ASSERT_TRUE(second->ReadUntilOutput("new"));
+  ASSERT_TRUE(first->SendInput("old"));
+  EXPECT_THAT(first->Rest().status,
+              FailsWith(grpc::StatusCode::ABORTED, "STREAM_SUPERSEDED"));
+  ASSERT_TRUE(second->HalfClose());
+  EXPECT_EQ(second->Rest().out, "new");
+}
+
 TEST_F(RequestsTest, WatchBeginsWithABookmark) {
   const auto watch = StartWatch({});
   v1::WatchEventsResponse response;
@@ -286,6 +415,83 @@ TEST_F(RequestsTest, ListThenWatchHasNoGap) {
   }
   EXPECT_EQ(picture, truth);
   EXPECT_THAT(truth, SizeIs(10));
+}
+
+TEST_F(RequestsTest, AWatchThatIsCutResumesWithoutGapOrRepeat) {
+  const int64_t begin = Page().revision();
+  std::thread writer([] {
+    for (int i = 0; i < 12; ++i) {
+      EXPECT_EQ(RunToEnd(stubs(), ShSpec("exit 3")).shell_status(), 3);
+    }
+  });
+  // One watcher that comes back after every batch, and one that stays.
+  using Seen = std::vector<std::pair<int64_t, std::string>>;
+  constexpr size_t kEvents = 12 * 4;
+  const auto note = [](const v1::EventBatch& batch, Seen* seen) {
+    EXPECT_GT(batch.events_size(), 0);
+    for (const v1::Event& event : batch.events()) {
+      EXPECT_EQ(event.revision(), batch.revision());
+      seen->emplace_back(event.revision(),
+                         event.type() + " " + event.container().id());
+    }
+  };
+  Seen cut;
+  v1::WatchEventsRequest request;
+  request.set_store_id(Page().store_id());
+  request.set_after_revision(begin);
+  while (cut.size() < kEvents) {
+    const auto watch = StartWatch(request);
+    v1::WatchEventsResponse response;
+    ASSERT_TRUE(watch->reader->Read(&response));
+    EXPECT_TRUE(response.has_bookmark());
+    while (!response.has_batch()) {
+      ASSERT_TRUE(watch->reader->Read(&response));
+    }
+    note(response.batch(), &cut);
+    request.set_after_revision(response.batch().revision());
+  }
+  writer.join();
+  Seen whole;
+  request.set_after_revision(begin);
+  const auto watch = StartWatch(request);
+  v1::WatchEventsResponse response;
+  while (whole.size() < kEvents && watch->reader->Read(&response)) {
+    if (response.has_batch()) note(response.batch(), &whole);
+  }
+  EXPECT_EQ(cut, whole);
+  // A Run's first two events are one transaction, so one batch.
+  ASSERT_EQ(whole.size(), kEvents);
+  EXPECT_EQ(whole[0].first, whole[1].first);
+}
+
+TEST_F(RequestsTest, AWatchOfWhatDoesNotExistIsRefused) {
+  const auto refusal = [](const v1::WatchEventsRequest& request) {
+    const auto watch = StartWatch(request);
+    v1::WatchEventsResponse response;
+    while (watch->reader->Read(&response)) {
+    }
+    return std::exchange(watch->reader, nullptr)->Finish();
+  };
+  v1::WatchEventsRequest request;
+  request.set_after_revision(Page().revision() + 1'000'000);
+  const grpc::Status future = refusal(request);
+  EXPECT_EQ(future.error_code(), grpc::StatusCode::OUT_OF_RANGE)
+      << Describe(future);
+  EXPECT_EQ(FactsOf(future).error_infos, 1);
+  request.set_after_revision(Page().revision());
+  request.set_store_id("00000000-0000-4000-8000-000000000000");
+  EXPECT_THAT(refusal(request),
+              FailsWith(grpc::StatusCode::OUT_OF_RANGE, "STORE_CHANGED"));
+  // Events are kept across a restart of the daemon.
+  const std::string id = Create(ShSpec("true")).id();
+  request.set_store_id(Page().store_id());
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  const auto watch = StartWatch(request);
+  v1::WatchEventsResponse response;
+  while (watch->reader->Read(&response) && !response.has_batch()) {
+  }
+  ASSERT_TRUE(response.has_batch());
+  EXPECT_EQ(response.batch().events(0).container().id(), id);
 }
 
 TEST_F(RequestsTest, GetInfoListsLimitsAndFeatures) {
