@@ -1,9 +1,12 @@
 #include "clients/caisson/container_flags.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "clients/caisson/mount_flags.h"
 
 namespace caisson::cli {
 namespace {
@@ -47,6 +50,18 @@ TEST(ContainerFlagsTest, EndsFlagsAtTheCommand) {
   EXPECT_TRUE(spec.has_delete_after_exit());
   EXPECT_FALSE(spec.process().tty());
   EXPECT_EQ(spec.rootfs().host_directory().path(), "/r");
+}
+
+TEST(ContainerFlagsTest, MakesPathsAbsolute) {
+  EXPECT_EQ(AbsolutePath("/a/b"), "/a/b");
+  EXPECT_EQ(AbsolutePath(""), "");
+  EXPECT_EQ(AbsolutePath("/no/such/../way"), "/no/way");
+  EXPECT_EQ(AbsolutePath("/no/.."), "/");
+  const std::string here = std::filesystem::current_path();
+  EXPECT_EQ(AbsolutePath("a"), here + "/a");
+  EXPECT_EQ(AbsolutePath("./a/"), here + "/a");
+  EXPECT_EQ(AbsolutePath("."), here);
+  EXPECT_EQ(AbsolutePath("a/../b"), here + "/b");
 }
 
 TEST(ContainerFlagsTest, TakesCommandsAfterTheMark) {

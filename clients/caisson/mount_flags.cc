@@ -123,13 +123,14 @@ std::string AbsolutePath(const std::string& path) {
   const bool climbs = ("/" + path + "/").find("/../") != std::string::npos;
   if (path.empty() || (path[0] == '/' && !climbs)) return path;
   std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(path, error);
   // The service takes no "..", and behind a link only the disk knows where that
   // leads.
-  const auto absolute =
-      climbs ? std::filesystem::weakly_canonical(path, error)
-             : std::filesystem::absolute(path, error).lexically_normal();
+  const std::filesystem::path clean =
+      climbs ? std::filesystem::weakly_canonical(whole, error)
+             : whole.lexically_normal();
   if (error) return path;
-  std::string text = absolute.string();
+  std::string text = clean.string();
   if (text.size() > 1 && text.back() == '/') text.pop_back();
   return text;
 }
