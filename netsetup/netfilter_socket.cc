@@ -34,6 +34,13 @@ absl::Status SetOption(const mnl_socket* socket, int level, int option,
   return SyscallError("setsockopt", "netlink");
 }
 
+// The kernel has negative numbers down to -MAX_ERRNO here; others are none of
+// its errors, and no success either.
+int ErrnoFrom(int error) {
+  constexpr int kMostErrno = 4095;
+  return error <= 0 && error >= -kMostErrno ? -error : EPROTO;
+}
+
 // The attributes behind the error: the kernel's words and the place.
 void ReadExtended(const nlmsghdr* header, size_t from,
                   NetfilterAnswer* answer) {
@@ -60,7 +67,7 @@ absl::StatusOr<NetfilterAnswer> ParseNetfilterAnswer(const nlmsghdr* header) {
   std::memcpy(&error, ::mnl_nlmsg_get_payload(header), sizeof(error));
   NetfilterAnswer answer;
   answer.sequence = header->nlmsg_seq;
-  answer.err = error.error < 0 ? -error.error : error.error;
+  answer.err = ErrnoFrom(error.error);
   if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return answer;
   size_t from = kLeast;
   // Without NLM_F_CAPPED the refused message lies between.
