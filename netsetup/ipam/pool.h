@@ -5,14 +5,15 @@
 //            Allocate, AllocateAt        Activate
 //     free ----------------------> pending -----> active
 //      ^  <----------------------      \            /
-//      |           Put back             \ Release  /
+//      |           Restore              \ Release  /
 //      |                                 v        v
 //      +------------------------------- quarantined
 //               its time is over
 //
 // An address is held in memory before its row is committed, and set free there
 // after its row says so: where a crash cuts, the rows that are committed are
-// right. Rows are written and deleted in the order in which they came. The quarantine keeps the next owner away from the last one's
+// right. Rows are written and deleted in the order in which they came. The
+// quarantine keeps the next owner away from the last one's
 // neighbours, who still know its MAC address, and from its connections.
 //
 // Process: daemon. Thread: one at a time.

@@ -2,13 +2,13 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include <libnftnl/expr.h>
 
@@ -71,8 +71,6 @@ void LookUp(nftnl_rule* rule, SetId id, bool is_map) {
     ::nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
   }
   ::nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, name.c_str());
-  // The kernel tells them in any case: rules read back are to be equal.
-  ::nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, 0);
   ::nftnl_rule_add_expr(rule, lookup);
 }
 
@@ -81,17 +79,22 @@ void MatchFamily(nftnl_rule* rule, uint8_t family) {
   CompareByte(rule, family);
 }
 
-// The first byte of an IPv4 address at `offset` is 127.
-void MatchLoopback4(nftnl_rule* rule, uint32_t offset) {
-  MatchFamily(rule, NFPROTO_IPV4);
-  LoadPayload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, 1, NFT_REG_1);
-  CompareByte(rule, 127);
-}
-
-constexpr uint32_t kSource4Offset = 12;
 constexpr uint32_t kDestination4Offset = 16;
 constexpr uint32_t kDestination6Offset = 24;
 constexpr uint32_t kDestinationPortOffset = 2;
+
+void MatchNoInput(nftnl_rule* rule) {
+  const uint32_t none = 0;
+  LoadMeta(rule, NFT_META_IIF, NFT_REG_1);
+  Compare(rule, NFT_CMP_EQ, &none, sizeof(none));
+}
+
+void MatchLoopback4(nftnl_rule* rule) {
+  MatchFamily(rule, NFPROTO_IPV4);
+  LoadPayload(rule, NFT_PAYLOAD_NETWORK_HEADER, kDestination4Offset, 1,
+              NFT_REG_1);
+  CompareByte(rule, 127);
+}
 
 void MatchLoopback6(nftnl_rule* rule) {
   MatchFamily(rule, NFPROTO_IPV6);
@@ -149,18 +152,11 @@ void Translate(nftnl_rule* rule, uint32_t type, bool ip6, bool with_port) {
   ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, type);
   ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FAMILY,
                        ip6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
-  // One address is a range for the kernel, and the flags follow from it: it
-  // tells them in any case, and rules read back are to be equal.
   ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
-  ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MAX, NFT_REG_1);
-  uint32_t flags = NF_NAT_RANGE_MAP_IPS;
   if (with_port) {
-    const uint32_t port = Register(address_bytes);
-    ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, port);
-    ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MAX, port);
-    flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
+    ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN,
+                         Register(address_bytes));
   }
-  ::nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_FLAGS, flags);
   ::nftnl_rule_add_expr(rule, nat);
 }
 
@@ -217,10 +213,10 @@ void AppendMatch(const Term& term, nftnl_rule* rule) {
       return MatchFamily(rule, NFPROTO_IPV4);
     case TermKind::kIsIp6:
       return MatchFamily(rule, NFPROTO_IPV6);
-    case TermKind::kFromLoopback4:
-      return MatchLoopback4(rule, kSource4Offset);
+    case TermKind::kNoInput:
+      return MatchNoInput(rule);
     case TermKind::kToLoopback4:
-      return MatchLoopback4(rule, kDestination4Offset);
+      return MatchLoopback4(rule);
     case TermKind::kToLoopback6:
       return MatchLoopback6(rule);
     case TermKind::kToHost:
@@ -263,16 +259,6 @@ void AppendTerm(const Term& term, nftnl_rule* rule) {
   }
 }
 
-int AppendLine(nftnl_expr* expression, void* out) {
-  std::array<char, 512> line = {};
-  ::nftnl_expr_snprintf(line.data(), line.size(), expression,
-                        NFTNL_OUTPUT_DEFAULT, 0);
-  auto* text = static_cast<std::string*>(out);
-  text->append(::nftnl_expr_get_str(expression, NFTNL_EXPR_NAME));
-  text->append(" ").append(line.data()).append("\n");
-  return 0;
-}
-
 }  // namespace
 
 RulePtr BuildRule(std::string_view table, const RuleSchema& schema) {
@@ -285,13 +271,6 @@ RulePtr BuildRule(std::string_view table, const RuleSchema& schema) {
                        std::string(ChainOf(schema.chain).name).c_str());
   for (const Term& term : schema.terms) AppendTerm(term, rule.get());
   return rule;
-}
-
-std::string ExpressionsText(const nftnl_rule* rule) {
-  std::string text;
-  // The library's list is only walked; its signature is not const.
-  ::nftnl_expr_foreach(const_cast<nftnl_rule*>(rule), AppendLine, &text);
-  return text;
 }
 
 }  // namespace caisson::netsetup::nft

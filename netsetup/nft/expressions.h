@@ -6,7 +6,6 @@
 #define CAISSON_NETSETUP_NFT_EXPRESSIONS_H_
 
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include <libnftnl/rule.h>
@@ -22,10 +21,6 @@ using RulePtr = std::unique_ptr<nftnl_rule, RuleDeleter>;
 
 // The rule with the names of its table and chain.
 RulePtr BuildRule(std::string_view table, const RuleSchema& rule);
-
-// The expressions one a line, as `nft --debug=netlink` shows them: equal for
-// rules that do the same in the same way.
-std::string ExpressionsText(const nftnl_rule* rule);
 
 }  // namespace caisson::netsetup::nft
 

@@ -123,7 +123,30 @@ TEST(ParseTest, WhatWeSendIsUnderstood) {
   EXPECT_FALSE(ParseChain(messages[4 + kSetCount]).is_base);
   const RuleInfo rule = ParseRule(messages[4 + kSetCount + kChainCount + 4]);
   EXPECT_EQ(rule.chain, "managed");
-  EXPECT_THAT(rule.expressions, ::testing::HasSubstr("ct load state"));
+  ASSERT_EQ(rule.expressions.size(), 4u);
+  EXPECT_EQ(rule.expressions[0].name, "ct");
+  EXPECT_EQ(rule.expressions[3].name, "immediate");
+}
+
+TEST(ParseTest, ARuleMayHaveMoreButNotLessThanWeGaveIt) {
+  const Batch batch = BuildTable("caisson_a", {});
+  const std::vector<const nlmsghdr*> messages = MessagesOf(batch);
+  const size_t first = 4 + kSetCount + kChainCount;
+  for (size_t i = first; i + 1 < messages.size(); ++i) {
+    const RuleInfo ours = ParseRule(messages[i]);
+    RuleInfo kernel = ours;
+    EXPECT_TRUE(Implements(kernel, ours));
+    kernel.expressions[0].attributes[200] = "a default";
+    EXPECT_TRUE(Implements(kernel, ours));
+    EXPECT_FALSE(Implements(ours, kernel));
+    kernel = ours;
+    kernel.expressions.pop_back();
+    EXPECT_FALSE(Implements(kernel, ours));
+    for (size_t j = first; j < i; ++j) {
+      EXPECT_FALSE(Implements(ParseRule(messages[j]), ours) &&
+                   ParseRule(messages[j]).chain == ours.chain);
+    }
+  }
 }
 
 TEST(ParseTest, OnlyOurTableIsOurNews) {

@@ -6,16 +6,16 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
+#include "absl/strings/str_join.h"
 #include <libmnl/libmnl.h>
-#include <libnftnl/rule.h>
 #include <libnftnl/udata.h>
 
 #include "netsetup/attributes.h"
-#include "netsetup/nft/expressions.h"
-#include "runtime/base/check.h"
+#include "runtime/base/str_cat.h"
 
 namespace caisson::netsetup::nft {
 namespace {
@@ -50,6 +50,46 @@ Element ParseElement(SetId set, const nlattr* entry) {
     if (type == NFTA_SET_ELEM_DATA) element.value = DataValue(attribute);
   });
   return element;
+}
+
+// Attributes nest a few levels deep; what would be deeper is taken as bytes.
+constexpr int kMostLevels = 6;
+
+// Attributes sorted and without flags, inside of each other as well; bytes
+// that are no list of attributes as they are. Some bytes could be either: they
+// are read the same way on both sides of a comparison.
+std::string Canonical(std::string_view bytes, int level) {
+  std::vector<std::string> parts;
+  std::string_view left = bytes;
+  while (!left.empty()) {
+    nlattr attribute = {};
+    if (level == kMostLevels || left.size() < sizeof(attribute)) break;
+    std::memcpy(&attribute, left.data(), sizeof(attribute));
+    const size_t length = attribute.nla_len;
+    if (length < sizeof(attribute) || length > left.size()) break;
+    const std::string_view value =
+        left.substr(sizeof(attribute), length - sizeof(attribute));
+    parts.push_back(base::StrCat(attribute.nla_type & NLA_TYPE_MASK, "=",
+                                 Canonical(value, level + 1), ";"));
+    left.remove_prefix(std::min(left.size(), size_t{MNL_ALIGN(length)}));
+  }
+  if (!left.empty() || parts.empty()) return std::string(bytes);
+  std::sort(parts.begin(), parts.end());
+  return absl::StrJoin(parts, "");
+}
+
+ExpressionInfo ParseExpression(const nlattr* entry) {
+  ExpressionInfo expression;
+  ForEachNested(entry, [&expression](const nlattr* attribute) {
+    const uint16_t type = ::mnl_attr_get_type(attribute);
+    if (type == NFTA_EXPR_NAME) expression.name = AttributeText(attribute);
+    if (type != NFTA_EXPR_DATA) return;
+    ForEachNested(attribute, [&expression](const nlattr* value) {
+      expression.attributes[::mnl_attr_get_type(value)] =
+          Canonical(AttributeBytes(value), 0);
+    });
+  });
+  return expression;
 }
 
 // The comment in user data: a list of kind, length, bytes.
@@ -144,20 +184,36 @@ ChainInfo ParseChain(const nlmsghdr* header) {
 }
 
 RuleInfo ParseRule(const nlmsghdr* header) {
-  RuleInfo info;
-  RulePtr rule(::nftnl_rule_alloc());
-  CAISSON_CHECK(rule != nullptr);
-  if (header->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(nfgenmsg) ||
-      ::nftnl_rule_nlmsg_parse(header, rule.get()) < 0) {
-    return info;
-  }
-  ForEach(header, [&info](const nlattr* attribute) {
-    const uint16_t type = ::mnl_attr_get_type(attribute);
-    if (type == NFTA_RULE_TABLE) info.table = AttributeText(attribute);
-    if (type == NFTA_RULE_CHAIN) info.chain = AttributeText(attribute);
+  RuleInfo rule;
+  ForEach(header, [&rule](const nlattr* attribute) {
+    switch (::mnl_attr_get_type(attribute)) {
+      case NFTA_RULE_TABLE:
+        rule.table = AttributeText(attribute);
+        break;
+      case NFTA_RULE_CHAIN:
+        rule.chain = AttributeText(attribute);
+        break;
+      case NFTA_RULE_EXPRESSIONS:
+        ForEachNested(attribute, [&rule](const nlattr* entry) {
+          rule.expressions.push_back(ParseExpression(entry));
+        });
+        break;
+      default:
+        break;
+    }
   });
-  info.expressions = ExpressionsText(rule.get());
-  return info;
+  return rule;
+}
+
+bool Implements(const RuleInfo& kernel, const RuleInfo& ours) {
+  const auto has_all = [](const ExpressionInfo& have,
+                          const ExpressionInfo& want) {
+    return have.name == want.name &&
+           std::includes(have.attributes.begin(), have.attributes.end(),
+                         want.attributes.begin(), want.attributes.end());
+  };
+  return std::equal(kernel.expressions.begin(), kernel.expressions.end(),
+                    ours.expressions.begin(), ours.expressions.end(), has_all);
 }
 
 Subject ParseSubject(const nlmsghdr* header) {

@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,13 +45,25 @@ struct ChainInfo {
 };
 ChainInfo ParseChain(const nlmsghdr* header);
 
+// One step of a rule: its kind, and its attributes in a form that does not
+// depend on flags and order.
+struct ExpressionInfo {
+  std::string name;
+  std::map<uint16_t, std::string> attributes;
+};
+
 struct RuleInfo {
   std::string table;
   std::string chain;
-  // As ExpressionsText has it.
-  std::string expressions;
+  std::vector<ExpressionInfo> expressions;
 };
+// libnftnl's own parser ends the process when an attribute has a size that it
+// does not expect: it is not used.
 RuleInfo ParseRule(const nlmsghdr* header);
+
+// Whether the kernel's rule does what ours says: the same steps, each with all
+// attributes that we gave it. Others are the kernel's own defaults.
+bool Implements(const RuleInfo& kernel, const RuleInfo& ours);
 
 // The table that any message about tables is about.
 struct Subject {

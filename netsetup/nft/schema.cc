@@ -112,9 +112,12 @@ constexpr Term kGotoTo[] = {{T::kOutputIn, SetId::kNets},
 // short way, past the translation.
 constexpr Term kHairpin[] = {
     {T::kPairIn, SetId::kOwn}, {T::kDestination}, {T::kMasquerade}};
-// 127.0.0.1 means the container itself once the packet is there.
-constexpr Term kFromHost[] = {
-    {T::kFromLoopback4}, {T::kOutputIn, SetId::kNets}, {T::kMasquerade}};
+// From the host itself: 127.0.0.1 would mean the container once the packet is
+// there. And hairpins of bridged packets, of which netfilter knows no input.
+constexpr Term kFromHost[] = {{T::kNoInput},
+                              {T::kOutputIn, SetId::kNets},
+                              {T::kDestination},
+                              {T::kMasquerade}};
 constexpr Term kKeepBetween[] = {
     {T::kInputIn, SetId::kNets}, {T::kOutputIn, SetId::kNets}, {T::kReturn}};
 constexpr Term kSnat4[] = {{T::kIsIp4}, {T::kSourceFrom, SetId::kSource4}};

@@ -105,7 +105,7 @@ enum class TermKind : uint8_t {
   kGroupsIn,  // iifgroup . oifgroup @set
   kIsIp4,
   kIsIp6,
-  kFromLoopback4,
+  kNoInput,  // made on this host, or seen while it is bridged
   kToLoopback4,
   kToLoopback6,
   kToHost,       // the destination is an address of this host

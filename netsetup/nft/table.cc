@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +12,6 @@
 #include <libmnl/libmnl.h>
 
 #include "netsetup/nft/describe.h"
-#include "netsetup/nft/expressions.h"
 #include "netsetup/nft/parse.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
@@ -69,15 +69,33 @@ absl::Status StatusOf(const Batch& batch, uint32_t last,
   return absl::InternalError("nftables: no acknowledgement");
 }
 
-uint32_t CountMessages(const Batch& batch) {
+template <typename Visit>
+void ForEachMessage(const Batch& batch, Visit visit) {
   int left = static_cast<int>(batch.size());
   const auto* header = reinterpret_cast<const nlmsghdr*>(batch.data());
-  uint32_t count = 0;
   while (::mnl_nlmsg_ok(header, left)) {
-    ++count;
+    visit(header);
     header = ::mnl_nlmsg_next(header, &left);
   }
+}
+
+uint32_t CountMessages(const Batch& batch) {
+  uint32_t count = 0;
+  ForEachMessage(batch, [&count](const nlmsghdr*) { ++count; });
   return count;
+}
+
+using RulesByChain = std::map<std::string, std::vector<RuleInfo>>;
+
+// What we send to make the rules, read as what the kernel sends is.
+RulesByChain OwnRules(std::string_view table) {
+  RulesByChain rules;
+  ForEachMessage(BuildTable(table, {}), [&rules](const nlmsghdr* header) {
+    if (ParseSubject(header).message != NFT_MSG_NEWRULE) return;
+    RuleInfo rule = ParseRule(header);
+    rules[rule.chain].push_back(std::move(rule));
+  });
+  return rules;
 }
 
 const char* FamilyName(uint8_t family) {
@@ -179,26 +197,25 @@ absl::Status Table::CheckComment(std::vector<std::string>* differences) {
 }
 
 absl::Status Table::CheckRules(std::vector<std::string>* differences) {
-  // Chain to the expressions of its rules, in order.
-  std::map<std::string, std::string> have;
-  std::map<std::string, std::string> want;
-  for (const RuleSchema& rule : Rules()) {
-    want[std::string(ChainOf(rule.chain).name)] +=
-        ExpressionsText(BuildRule(name_, rule).get());
-  }
+  RulesByChain have;
   Batch request = BuildRulesRequest(name_);
   CAISSON_RETURN_IF_ERROR(socket_.Dump(
       request, [&have] { have.clear(); },
       [&](const nlmsghdr* header) {
-        const RuleInfo rule = ParseRule(header);
-        if (rule.table == name_) have[rule.chain] += rule.expressions;
+        RuleInfo rule = ParseRule(header);
+        if (rule.table == name_) have[rule.chain].push_back(std::move(rule));
         return absl::OkStatus();
       }));
-  for (const auto& [chain, expressions] : want) {
-    if (have[chain] == expressions) continue;
+  RulesByChain want = OwnRules(name_);
+  for (const auto& [chain, rules] : want) {
+    const std::vector<RuleInfo>& there = have[chain];
+    if (std::equal(there.begin(), there.end(), rules.begin(), rules.end(),
+                   Implements)) {
+      continue;
+    }
     differences->push_back(StrCat("rules of chain ", chain));
   }
-  for (const auto& [chain, expressions] : have) {
+  for (const auto& [chain, rules] : have) {
     if (!want.contains(chain)) {
       differences->push_back(StrCat("unknown chain ", chain));
     }
