@@ -196,7 +196,7 @@ absl::Status DeleteFlows(NetfilterSocket* socket, std::span<const Flow> flows) {
     nlmsghdr* header = Begin(&messages, IPCTNL_MSG_CT_DELETE, NLM_F_ACK,
                              flow.family, kRoom + flow.name.size());
     auto* tail = static_cast<char*>(::mnl_nlmsg_get_payload_tail(header));
-    std::memcpy(tail, flow.name.data(), flow.name.size());
+    std::copy(flow.name.begin(), flow.name.end(), tail);
     header->nlmsg_len += static_cast<uint32_t>(flow.name.size());
     End(&messages, header);
   }

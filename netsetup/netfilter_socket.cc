@@ -19,9 +19,11 @@ using base::SyscallError;
 using base::SyscallErrorFrom;
 
 // A dump fills the buffer it is given, up to 32 KiB a datagram.
-constexpr size_t kReceiveBytes = 64 * 1024;
+constexpr size_t kReceiveBytes = 65536;
 // Answers wait here until they are read; each has its overhead in the kernel.
 constexpr int kReceiveRoom = 4 * 1024 * 1024;
+// What the send buffer is raised to at least.
+constexpr size_t kSendRoom = 262144;
 // A dump that meets a change every time is given up.
 constexpr int kDumpAttempts = 10;
 
@@ -109,7 +111,7 @@ int NetfilterSocket::fd() const {
 absl::Status NetfilterSocket::Send(std::span<const uint8_t> messages) {
   // One datagram is one transaction, and has to fit the send buffer whole.
   if (messages.size() > send_room_) {
-    const size_t room = std::max<size_t>(messages.size() * 2, 256 * 1024);
+    const size_t room = std::max(messages.size() * 2, kSendRoom);
     base::IgnoreError(SetOption(socket_.get(), SOL_SOCKET, SO_SNDBUFFORCE,
                                 static_cast<int>(room)),
                       "sendto says EMSGSIZE when the room was really needed");

@@ -17,7 +17,7 @@ using base::StrCat;
 Pool::Pool(PoolConfig config, std::string boot_id)
     : config_(std::move(config)), boot_id_(std::move(boot_id)) {}
 
-absl::StatusOr<Pool> Pool::Create(PoolConfig config, std::string boot_id) {
+absl::StatusOr<Pool> Pool::Build(PoolConfig config, std::string boot_id) {
   Pool pool(std::move(config), std::move(boot_id));
   CAISSON_RETURN_IF_ERROR(pool.Initialize());
   return pool;

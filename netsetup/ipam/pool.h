@@ -78,7 +78,7 @@ class Pool {
  public:
   // INVALID_ARGUMENT for a subnet with bits behind its length, and for what
   // lies outside of it.
-  static absl::StatusOr<Pool> Create(PoolConfig config, std::string boot_id);
+  static absl::StatusOr<Pool> Build(PoolConfig config, std::string boot_id);
 
   // Takes over the rows of the store, once, in a fresh pool. Returns those to
   // delete: of another boot, of a quarantine that is over, or outside of the

@@ -116,7 +116,7 @@ class World {
       config.ranges = {
           {*ParseIpAddress("fd00::2"), *ParseIpAddress("fd00::6")}};
     }
-    absl::StatusOr<Pool> pool = Pool::Create(config, "boot");
+    absl::StatusOr<Pool> pool = Pool::Build(config, "boot");
     EXPECT_THAT(pool, IsOk());
     return *std::move(pool);
   }

@@ -24,7 +24,7 @@ IpAddress Address(std::string_view text) {
 }
 
 Pool Make(PoolConfig config) {
-  absl::StatusOr<Pool> pool = Pool::Create(std::move(config), "boot");
+  absl::StatusOr<Pool> pool = Pool::Build(std::move(config), "boot");
   EXPECT_THAT(pool, IsOk());
   return *std::move(pool);
 }
@@ -194,7 +194,7 @@ TEST(PoolTest, RowsOfThisBootComeBack) {
 
 TEST(PoolTest, BadConfigurationsAreRefused) {
   const auto refused = [](PoolConfig config) {
-    return Pool::Create(std::move(config), "boot").status().code();
+    return Pool::Build(std::move(config), "boot").status().code();
   };
   const auto invalid = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(refused({.subnet = *ParseIpPrefix("10.0.0.1/29")}), invalid);

@@ -33,7 +33,7 @@ using base::StrCat;
 // More than any message but an element list needs.
 constexpr size_t kRoom = 4096;
 // An attribute's length has 16 bits; the list stays well below.
-constexpr size_t kListBytes = 60 * 1024;
+constexpr size_t kListBytes = 60000;
 // An element's own attributes, padded: list entry, key, value and their data.
 constexpr size_t kElementOverhead = 5 * sizeof(nlattr) + 8;
 

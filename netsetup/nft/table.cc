@@ -228,7 +228,7 @@ absl::Status Table::CheckElements(std::vector<std::string>* differences) {
   for (const SetSchema& set : Sets()) {
     Elements::Map of_set;
     Batch request = BuildElementsRequest(name_, set.id);
-    const absl::Status status = socket_.Dump(
+    absl::Status status = socket_.Dump(
         request, [&of_set] { of_set.clear(); },
         [&](const nlmsghdr* header) {
           for (Element& element : ParseElements(header).elements) {

@@ -21,7 +21,7 @@
 namespace caisson::netsetup::nft {
 namespace {
 
-constexpr size_t kBufferBytes = 64 * 1024;
+constexpr size_t kBufferBytes = 65536;
 
 // Drops datagrams whose first message comes from `port_id`. The kernel joins
 // events of one transaction, never of two.
