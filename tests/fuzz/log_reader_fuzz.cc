@@ -108,12 +108,9 @@ LogReader OpenReader() {
       ::open(Directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
 }
 
-}  // namespace
-}  // namespace caisson::record
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace caisson::record;  // NOLINT(google-build-using-namespace)
-  if (size > kMaxInput) return 0;
+// Two segments and their indexes made of the bytes, read from an offset and
+// from the end.
+void ReadDamagedLog(const uint8_t* data, size_t size) {
   Input input(data, size);
   const uint8_t flags = input.Byte();
   LogReadOptions options;
@@ -137,6 +134,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (tail.SeekTail(flags >> 4, options.want_stdout, options.want_stderr)
           .ok()) {
     ReadEverything(&tail, options);
+  }
+}
+
+}  // namespace
+}  // namespace caisson::record
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size <= caisson::record::kMaxInput) {
+    caisson::record::ReadDamagedLog(data, size);
   }
   return 0;
 }

@@ -10,9 +10,10 @@
 #include "server/store/codec.h"
 #include "server/store/page_token.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace caisson::store;  // NOLINT(google-build-using-namespace)
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
+namespace caisson::store {
+namespace {
+
+void TryEveryRow(std::string_view text) {
   ContainerRecord container;
   if (DecodeContainer(text, &container).ok()) {
     const std::string once = EncodeContainer(container);
@@ -33,5 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Event event;
   static_cast<void>(DecodeEventExtra(text, &event).ok());
   static_cast<void>(ParsePageToken(text).ok());
+}
+
+}  // namespace
+}  // namespace caisson::store
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  caisson::store::TryEveryRow({reinterpret_cast<const char*>(data), size});
   return 0;
 }
