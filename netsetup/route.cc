@@ -1,5 +1,6 @@
 #include "netsetup/route.h"
 
+#include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -11,6 +12,7 @@
 
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
 
 namespace caisson::netsetup {
 namespace {
@@ -117,10 +119,12 @@ absl::StatusOr<std::optional<Route>> ParseRoute(const Reply& reply) {
 absl::StatusOr<std::vector<Route>> ListRoutes(Socket* socket) {
   std::vector<Route> routes;
   for (const int family : {AF_INET, AF_INET6}) {
-    CAISSON_ASSIGN_OR_RETURN(
-        const std::vector<OwnedReply> replies,
-        socket->Dump(BuildDumpRoutes(family), "list routes"));
-    for (const OwnedReply& reply : replies) {
+    const absl::StatusOr<std::vector<OwnedReply>> replies =
+        socket->Dump(BuildDumpRoutes(family), "list routes");
+    // The table comes with the first address of the namespace.
+    if (base::ErrnoOf(replies.status()) == ENOENT) continue;
+    if (!replies.ok()) return replies.status();
+    for (const OwnedReply& reply : *replies) {
       CAISSON_ASSIGN_OR_RETURN(std::optional<Route> route,
                                ParseRoute(reply.view()));
       if (route.has_value()) routes.push_back(*std::move(route));

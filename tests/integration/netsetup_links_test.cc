@@ -50,6 +50,7 @@ using netsetup::VethOptions;
 using nlohmann::json;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
 
@@ -216,6 +217,15 @@ TEST_F(RootLinksTest, WhatIsListedIsWhatIpLists) {
                           .metric = 50}));
   const auto links = netsetup::ListLinks(&host());
   EXPECT_EQ(links->size(), Json("", {"ip", "-j", "link"}).size());
+}
+
+TEST_F(RootLinksTest, WhereThereWasNeverAnAddressThereAreNoRoutes) {
+  Run("", {"ip", "netns", "add", "raw"});
+  CAISSON_ASSERT_OK_AND_ASSIGN(const Netns raw,
+                               netsetup::OpenNamedNetns("raw"));
+  Socket inside = *netsetup::OpenSocketIn(raw.fd.get());
+  EXPECT_THAT(netsetup::ListRoutes(&inside), IsOkAndHolds(IsEmpty()));
+  CAISSON_EXPECT_OK(netsetup::UnpinNetns("raw"));
 }
 
 TEST_F(RootLinksTest, ErrorsAreTheKernelsOwn) {
