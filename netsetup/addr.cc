@@ -80,6 +80,9 @@ absl::StatusOr<LinkAddress> ParseAddress(const Reply& reply) {
   address.prefix.length = fixed->ifa_prefixlen;
   CAISSON_ASSIGN_OR_RETURN(address.prefix.address,
                            IpAddressFromBytes(attributes.Bytes(type)));
+  if (address.prefix.length > address.prefix.address.bits()) {
+    return absl::InvalidArgumentError("an address with too long a prefix");
+  }
   return address;
 }
 

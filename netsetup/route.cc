@@ -106,6 +106,10 @@ absl::StatusOr<std::optional<Route>> ParseRoute(const Reply& reply) {
                              IpAddressFromBytes(attributes.Bytes(RTA_DST)));
   }
   route.destination.length = fixed->rtm_dst_len;
+  if (route.destination.address.is_v6() != v6 ||
+      route.destination.length > route.destination.address.bits()) {
+    return absl::InvalidArgumentError("a route to no prefix of its family");
+  }
   if (attributes.Has(RTA_GATEWAY)) {
     CAISSON_ASSIGN_OR_RETURN(route.gateway,
                              IpAddressFromBytes(attributes.Bytes(RTA_GATEWAY)));

@@ -56,6 +56,20 @@ TEST(AddressTest, ParsesWhatItBuilds) {
   EXPECT_FALSE(ParseAddress({.type = RTM_NEWLINK}).ok());
 }
 
+TEST(AddressTest, APrefixLongerThanItsAddressIsRefused) {
+  LinkAddress address = AddressOf(2, "10.1.2.3/20");
+  address.prefix.length = 33;
+  EXPECT_FALSE(ParseAddress(RequestOf(BuildAddAddress(address))).ok());
+  rtmsg fixed = {};
+  fixed.rtm_family = AF_INET;
+  fixed.rtm_table = RT_TABLE_MAIN;
+  fixed.rtm_type = RTN_UNICAST;
+  fixed.rtm_dst_len = 33;
+  Message route(RTM_NEWROUTE);
+  route.Fixed(fixed).Bytes(RTA_DST, address.prefix.address.bytes());
+  EXPECT_FALSE(ParseRoute(RequestOf(route)).ok());
+}
+
 TEST(RouteTest, WithoutGatewayAnIpv4RouteIsOnTheLink) {
   const Route on_link = {.destination = *ParseIpPrefix("10.9.9.9/16"),
                          .link = 2};

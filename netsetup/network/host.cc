@@ -126,7 +126,15 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
                            PlanAttach(instance_, network, endpoint, observed));
   Places places = {.host = {netns_.fd.get(), &socket}};
   places.containers[endpoint.id] = {netns_fd, &*container.socket};
-  CAISSON_RETURN_IF_ERROR(Finish(Apply(plan, places, fault)));
+  Applied applied = Apply(plan, places, fault);
+  if (base::ErrnoOf(applied.status) == EEXIST && applied.failed == 0 &&
+      HasVeth(network.driver)) {
+    // The veth of the last run: the kernel reaps it some time after the
+    // namespace, and a process may still sit in there.
+    CAISSON_RETURN_IF_ERROR(Detach(network, endpoint, -1, DetachHow::kNow));
+    applied = Apply(plan, places, fault);
+  }
+  CAISSON_RETURN_IF_ERROR(Finish(applied));
   Attachment attachment = {.mac = endpoint.mac};
   if (HasVeth(network.driver)) {
     attachment.host_link = HostLinkName(endpoint.id);

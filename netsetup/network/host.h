@@ -56,7 +56,8 @@ class Host {
   absl::Status CreateNetwork(const Network& network) const;
   absl::Status DestroyNetwork(const Network& network) const;
 
-  // Gives the container of `netns_fd` the endpoint, or changes nothing. A
+  // Gives the container of `netns_fd` the endpoint, or changes nothing. What is
+  // left of an earlier attachment of the endpoint goes first. A
   // NetError of class kExhausted when the bridge is full, kConflict when a name
   // or an address is taken. `fault` as of Apply.
   absl::StatusOr<Attachment> Attach(const Network& network,

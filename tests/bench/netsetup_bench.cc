@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 
 #include "netsetup/addr.h"
@@ -236,9 +237,11 @@ void MeasureGrowth(const Host& host, int ports) {
 }
 
 int Run(int argc, char** argv) {
-  const int pairs = argc > 1 ? ::atoi(argv[1]) : 200;
-  const int ports = argc > 2 ? ::atoi(argv[2]) : 1000;
-  if (pairs < 1 || pairs > 500 || ports < 1 || ports > 1000) {
+  int pairs = 200;
+  int ports = 1000;
+  if ((argc > 1 && !absl::SimpleAtoi(argv[1], &pairs)) ||
+      (argc > 2 && !absl::SimpleAtoi(argv[2], &ports)) || pairs < 1 ||
+      pairs > 500 || ports < 1 || ports > 1000) {
     std::fprintf(stderr,
                  "usage: netsetup_bench [pairs <= 500 "
                  "[ports <= 1000]]\n");

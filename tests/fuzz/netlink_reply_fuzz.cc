@@ -1,4 +1,5 @@
 // Datagrams as a kernel would send them: no byte may be read behind the end.
+#include <linux/rtnetlink.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "netsetup/addr.h"
+#include "netsetup/link.h"
 #include "netsetup/netlink/reply.h"
+#include "netsetup/route.h"
 
 using caisson::netsetup::Attributes;
 using caisson::netsetup::Reply;
@@ -32,6 +36,26 @@ size_t ReadAll(const Attributes& attributes, int depth) {
   return sum;
 }
 
+// What the objects of the kernel are read from, whatever the type says.
+size_t Objects(Reply reply) {
+  size_t sum = 0;
+  reply.type = RTM_NEWLINK;
+  if (const auto link = caisson::netsetup::ParseLink(reply); link.ok()) {
+    sum += link->name.size() + link->alternative_names.size();
+  }
+  reply.type = RTM_NEWADDR;
+  if (const auto address = caisson::netsetup::ParseAddress(reply);
+      address.ok()) {
+    sum += address->prefix.Network().ToString().size();
+  }
+  reply.type = RTM_NEWROUTE;
+  if (const auto route = caisson::netsetup::ParseRoute(reply);
+      route.ok() && route->has_value()) {
+    sum += (*route)->destination.Network().ToString().size();
+  }
+  return sum;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -47,6 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       sum += ack->text.size();
     }
     sum += ReadAll(Attributes::Behind(*reply, 16), 2);
+    sum += Objects(*reply);
   }
   // Keeps the reads.
   return sum == SIZE_MAX ? 1 : 0;

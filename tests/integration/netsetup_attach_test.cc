@@ -466,6 +466,21 @@ TEST_F(RootAttachTest, WithItsNamespaceTheVethGoes) {
   EXPECT_THAT(LinkNames(), SizeIs(1));
 }
 
+TEST_F(RootAttachTest, ANewRunDoesNotWaitForTheVethOfTheLast) {
+  const Network network = NetworkOf(Driver::kBridge, 1);
+  CAISSON_ASSERT_OK(host_->CreateNetwork(network));
+  const Endpoint endpoint = EndpointOf(network, 1, 2);
+  // Somebody keeps the first namespace.
+  const Netns& first = AddContainer("first");
+  CAISSON_ASSERT_OK(host_->Attach(network, endpoint, first.fd.get()));
+  CAISSON_ASSERT_OK(host_->Detach(network, endpoint, first.fd.get(),
+                                  DetachHow::kNamespaceEnds));
+  const Netns& second = AddContainer("second");
+  CAISSON_ASSERT_OK(host_->Attach(network, endpoint, second.fd.get()));
+  EXPECT_THAT(LinkNames("first"), SizeIs(1));
+  EXPECT_TRUE(Ping("second", "10.1.0.1"));
+}
+
 TEST_F(RootAttachTest, AFullBridgeIsExhaustedAndLeavesNoOrphan) {
   const Network network = NetworkOf(Driver::kBridge, 1);
   CAISSON_ASSERT_OK(host_->CreateNetwork(network));
