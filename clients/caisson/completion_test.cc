@@ -1,6 +1,13 @@
 #include "clients/caisson/completion.h"
 
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -21,17 +28,23 @@ std::string Offered(const std::string& words) {
                              ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
                              "caisson() { echo '  \"name\": \"web\",'; }\n"
                              "_caisson\necho \"${COMPREPLY[*]}\"\n";
-  const std::string path = ::testing::TempDir() + "completion.bash";
-  std::FILE* file = std::fopen(path.c_str(), "w");
-  std::fputs(script.c_str(), file);
-  std::fclose(file);
-  // The path is ours.
-  std::FILE* bash =
-      ::popen(("bash " + path + " 2>&1").c_str(), "r");  // NOLINT(cert-env33-c)
-  std::string offered;
-  char buffer[4096];
-  while (std::fgets(buffer, sizeof buffer, bash) != nullptr) offered += buffer;
-  EXPECT_EQ(::pclose(bash), 0) << offered;
+  const std::string path = ::testing::TempDir() + "completion.offered";
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, path.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+  std::string words_of_bash[] = {"bash", "-c", script};
+  char* const argv[] = {words_of_bash[0].data(), words_of_bash[1].data(),
+                        words_of_bash[2].data(), nullptr};
+  pid_t pid = 0;
+  EXPECT_EQ(::posix_spawnp(&pid, "bash", &actions, nullptr, argv, environ), 0);
+  ::posix_spawn_file_actions_destroy(&actions);
+  int status = -1;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  std::ifstream file(path);
+  const std::string offered{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(status, 0) << offered;
   std::remove(path.c_str());
   return offered;
 }
