@@ -1,6 +1,7 @@
 """The stages: what is built, which tests run, where their results are."""
 
 import os
+import pathlib
 import subprocess
 
 import guest as guest_lib
@@ -11,14 +12,17 @@ GUEST = "guest"
 ROOT_TESTS = "root tests"
 
 # Folders of the build tree. gRPC is not instrumented, so its users stay out.
-ASAN_FOLDERS = ["runtime", "server/core"]
-TSAN_FOLDERS = ["runtime", "server/store", "server/shimlink", "server/core"]
+ASAN_FOLDERS = ["runtime", "netsetup", "server/core"]
+TSAN_FOLDERS = [
+    "runtime", "netsetup", "server/store", "server/shimlink", "server/core"]
 
 # A failing sanitizer must not look like a failing program under test.
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1",
+    "TSAN_OPTIONS": "second_deadlock_stack=1:suppressions="
+                    f"{pathlib.Path(__file__).parents[1]}"
+                    "/tsan-suppressions.txt",
 }
 
 
