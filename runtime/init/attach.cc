@@ -44,14 +44,11 @@ int MoveTo(int mount_fd, int target_fd) noexcept {
                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0);
 }
 
-// A new reference to what `fd` shows, ready to be attached. Before kernel 6.15
-// a mount that is not attached anywhere cannot be cloned (EINVAL): the first
-// user gets the mount itself, which makes it clonable for the next.
-int CloneOrTake(int fd) noexcept {
-  const int clone =
-      ::open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-  if (clone >= 0 || errno != EINVAL) return clone;
-  return ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+// A new reference to what `fd` shows, put over the target.
+int CoverWithClone(int fd, int target_fd) noexcept {
+  const ScopedFd tree(
+      ::open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH));
+  return tree.ok() ? MoveTo(tree.get(), target_fd) : errno;
 }
 
 // Opens `name` in the directory, made by us if it was missing. A symbolic link
@@ -190,12 +187,22 @@ int OpenNull(const Context& context, const Op& op) noexcept {
   return fd;
 }
 
-int CoverWithNull(const Context& context, const Op& op,
-                  int target_fd) noexcept {
-  const ScopedFd null(OpenNull(context, op));
-  if (!null.ok()) return errno;
-  const ScopedFd tree(CloneOrTake(null.get()));
-  return tree.ok() ? MoveTo(tree.get(), target_fd) : errno;
+// One descriptor for all masks; it names the inode that was checked.
+int CoverWithNull(Context& context, const Op& op, int target_fd) noexcept {
+  if (context.null_fd < 0) context.null_fd = OpenNull(context, op);
+  return context.null_fd < 0 ? errno
+                             : CoverWithClone(context.null_fd, target_fd);
+}
+
+// The first directory gets the empty mount itself: before kernel 6.15 what is
+// attached nowhere cannot be cloned, and a mount that is never attached costs
+// a wait for RCU when execve closes it.
+int CoverWithEmpty(Context& context, const Op& op, int target_fd) noexcept {
+  const int empty_fd = context.Get(op.x);
+  if (context.empty_attached) return CoverWithClone(empty_fd, target_fd);
+  const int err = MoveTo(empty_fd, target_fd);
+  context.empty_attached = err == 0;
+  return err;
 }
 
 }  // namespace
@@ -237,9 +244,8 @@ int MaskPath(Context& context, const Op& op) noexcept {
   bool directory = false;
   const int err = IsDirectory(target.get(), &directory);
   if (err != 0) return err;
-  if (!directory) return CoverWithNull(context, op, target.get());
-  const ScopedFd tree(CloneOrTake(context.Get(op.x)));
-  return tree.ok() ? MoveTo(tree.get(), target.get()) : errno;
+  return directory ? CoverWithEmpty(context, op, target.get())
+                   : CoverWithNull(context, op, target.get());
 }
 
 int ReadOnlyPath(Context& context, const Op& op) noexcept {

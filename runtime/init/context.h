@@ -32,6 +32,10 @@ struct Context {
   int* slots;
   ChildFds fds;
   Identity identity;
+  // Masks: the null device that was checked, and whether the empty directory
+  // is attached somewhere.
+  int null_fd = -1;
+  bool empty_attached = false;
 
   const char* Str(plan::StrRef ref) const noexcept { return plan.Str(ref); }
   int Get(uint16_t slot) const noexcept {
