@@ -55,6 +55,8 @@ int MakeSymlink(Context& context, const plan::Op& op) noexcept;
 int ApplySysctl(Context& context, const plan::Op& op) noexcept;
 
 // namespaces.cc
+// Reads one byte of the sync pipe, which must be `barrier`.
+int AwaitBarrier(const ChildFds& fds, plan::Barrier barrier) noexcept;
 int OpenPidfd(Context& context, const plan::Op& op) noexcept;
 int WriteProcessFile(Context& context, const plan::Op& op) noexcept;
 int JoinCgroup(Context& context, const plan::Op& op) noexcept;

@@ -81,15 +81,19 @@ int Unshare(Context&, const Op& op) noexcept {
   return ErrnoIf(::unshare(static_cast<int>(op.a)) != 0);
 }
 
-int WaitBarrier(Context& context, const Op& op) noexcept {
+int AwaitBarrier(const ChildFds& fds, plan::Barrier barrier) noexcept {
   uint8_t value = 0;
   ssize_t n;
   do {
-    n = ::read(context.fds.sync_fd, &value, 1);
+    n = ::read(fds.sync_fd, &value, 1);
   } while (n < 0 && errno == EINTR);
   if (n < 0) return errno;
   if (n == 0) return ECANCELED;  // the shim is gone
-  return value == op.a ? 0 : EPROTO;
+  return value == barrier ? 0 : EPROTO;
+}
+
+int WaitBarrier(Context& context, const Op& op) noexcept {
+  return AwaitBarrier(context.fds, static_cast<plan::Barrier>(op.a));
 }
 
 int SetHostname(Context& context, const Op& op) noexcept {

@@ -74,6 +74,9 @@ void RunChild(const PlanView& plan, int* slots, const ChildFds& fds) noexcept {
   if (failure.err == 0 && ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     failure.err = errno;
   }
+  if (failure.err == 0 && fds.waits) {
+    failure.err = AwaitBarrier(fds, plan::kGo);
+  }
   if (failure.err != 0) Die(fds, failure);
   ::umask(0);
   if (RunAll(context, Executor::kChild, &failure)) {

@@ -8,6 +8,7 @@
 //   shim                                    child
 //   RunOps(kPrepare)
 //   SpawnChild ---------- clone3 ---------> RunChild
+//   SendBarrier(kGo) ------ sync ---------> if it waits
 //   RunOps(kParent)                           CHILD ops
 //   SendBarrier(kMapped) ---- sync ---------> (kWaitBarrier)
 //   read(error pipe) <------- OpFailure ----- a step failed, _exit(127)
@@ -37,11 +38,13 @@ inline constexpr uint32_t kFailedBarrier = 0xfffffffe;  // the shim went away
 // whose write end only the shim holds: it carries barriers, and its hang-up
 // means that the shim is dead. `sync_write_fd` is that write end, inherited by
 // the clone and closed by RunChild first. `error_fd` is the write end of the
-// error pipe. All three are needed, and all above 2.
+// error pipe. All three are needed, and all above 2. `waits` says that the
+// child does nothing before it has read kGo.
 struct ChildFds {
   int sync_fd = -1;
   int sync_write_fd = -1;
   int error_fd = -1;
+  bool waits = false;
 };
 
 // All slots empty.

@@ -28,8 +28,9 @@ inline constexpr uint8_t kExecutorCount = 4;
 
 // One byte with this value on the sync pipe lets the child go on. The child
 // waits only where the plan has a kWaitBarrier op; PlanHeader::flags says
-// which ones, so the shim knows without reading the ops.
-enum Barrier : uint8_t { kMapped = 1, kNetworkReady = 2 };
+// which ones, so the shim knows without reading the ops. kGo is before all
+// ops, and the shim's own matter.
+enum Barrier : uint8_t { kMapped = 1, kNetworkReady = 2, kGo = 3 };
 
 // Slots are ints: an fd, or a pid for kSlotChildPid; -1 is empty. The first
 // ones have a fixed meaning, the builder numbers the rest from kFirstFreeSlot.

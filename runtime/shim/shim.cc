@@ -78,6 +78,7 @@ void Shim::Run() noexcept {
   // Whoever sees the connection end may start the next run at once: nothing of
   // this one may be in its way then.
   RemoveSocket();
+  container_.ReleaseMounts();
   arguments_->lock.reset();
   connections_.Close();
 }
@@ -93,8 +94,7 @@ int Shim::Open() noexcept {
                             std::move(arguments_->directory));
   }
   if (error != 0) return error;
-  if (!IsOurPlan()) return EBADMSG;
-  return ListenForDaemons();
+  return IsOurPlan() ? 0 : EBADMSG;
 }
 
 int Shim::OpenSignals() noexcept {
@@ -137,6 +137,18 @@ void Shim::Prepare() noexcept {
   if (!container_.Prepare()) return;
   const PhasesBody& phases = container_.phases();
   Send(FrameType::kPrepared, 0, &phases, sizeof(phases));
+  // While the daemon decides: what it will most likely ask for.
+  container_.Clone();
+}
+
+// The socket is made while the child makes its mounts: until START nobody but
+// the daemon that asked may have us.
+void Shim::Start() noexcept {
+  if (container_.is_started()) return;
+  container_.Start();
+  if (!container_.is_launching()) return;
+  const int error = ListenForDaemons();
+  if (error != 0) container_.FailLaunch(error);
 }
 
 void Shim::Send(FrameType type, uint32_t target, const void* body,
@@ -187,7 +199,7 @@ void Shim::OnFrame(Peer* peer, const FrameView& frame, FrameFds* fds) noexcept {
       SendState(peer);
       break;
     case FrameType::kStart:
-      container_.Start();
+      Start();
       break;
     case FrameType::kExec:
       StartExec(frame.header.target, fds);
@@ -263,7 +275,9 @@ void Shim::StartExec(uint32_t number, FrameFds* fds) noexcept {
     return;
   }
   *slot = task;
-  if (task->Prepare()) task->Start();
+  if (!task->Prepare()) return;
+  task->Clone();
+  task->Start();
 }
 
 int Shim::LoadExec(Task* task, FrameFds* fds) noexcept {
@@ -273,10 +287,9 @@ int Shim::LoadExec(Task* task, FrameFds* fds) noexcept {
 }
 
 void Shim::OnDisconnected() noexcept {
-  if (container_.phase() == Phase::kPrepared && container_.pid() == 0) {
+  if (!container_.is_started()) {
     // Nobody said kStart, and nobody will.
-    container_.Cancel();
-    ended_ = true;
+    container_.FailLaunch(ECANCELED);
     return;
   }
   container_.OnDaemonLost();

@@ -6,11 +6,11 @@
 // process itself until it is reaped. Belongs to the Shim, which destroys it
 // when it says OnTaskEnded.
 //
-//   kSpawned --Prepare--> kPrepared --Start--> (cloned) --execve--> kRunning
-//       |                     |                   |                    |
-//       +---------------------+-------- Abort ----+               child exits
-//                 kill, reap, remove cgroup, kFailed                   |
-//                                                                 kExiting
+//   kSpawned --Prepare--> kPrepared --Clone, Start--> execve --> kRunning
+//       |                     |                   |                 |
+//       +---------------------+-------- Abort ----+            child exits
+//                 kill, reap, remove cgroup, kFailed                |
+//                                                               kExiting
 //                        kExited <-- usage, exit record, kExited <-- drain
 #ifndef CAISSON_RUNTIME_SHIM_TASK_H_
 #define CAISSON_RUNTIME_SHIM_TASK_H_
@@ -79,17 +79,24 @@ class Task final : public InputListener,
   // Runs PREPARE. False: the task failed, and has said so.
   bool Prepare() noexcept;
 
-  // Clones. The result is a frame: kStarted or kFailed.
+  // After Prepare: makes the child, which waits. A failure is a frame.
+  void Clone() noexcept;
+
+  // After Clone: lets the child go on. The result is a frame: kStarted or
+  // kFailed.
   void Start() noexcept;
+
+  // Calls the start off, at any time before the program runs.
+  void FailLaunch(int error) noexcept;
+
+  // Lets go of the mounts of the container. After its end.
+  void ReleaseMounts() noexcept { mounts_.reset(); }
 
   // What an exec needs of the running container; before Prepare. 0 or errno.
   int JoinContainer(const Task& container) noexcept;
 
   // SIGCHLD said that our child has ended.
   void OnChildExit() noexcept;
-
-  // Undoes what was prepared, before Start.
-  void Cancel() noexcept;
 
   // After MayFinish was false.
   void Finish() noexcept;
@@ -107,7 +114,12 @@ class Task final : public InputListener,
   uint32_t number() const noexcept { return options_.number; }
   Phase phase() const noexcept { return phase_; }
   pid_t pid() const noexcept { return pid_; }
+  bool is_started() const noexcept { return started_; }
   bool is_drained() const noexcept { return drained_; }
+  // Cloned, and not yet the program. Before Start it only waits.
+  bool is_launching() const noexcept {
+    return phase_ == Phase::kPrepared && pid_fd_.is_valid() && !aborting_;
+  }
   const plan::PlanView& plan() const noexcept { return memory_.view(); }
   int64_t start_time_ns() const noexcept { return start_time_ns_; }
   void set_fork_ns(int64_t fork_ns) noexcept { phases_.fork_ns = fork_ns; }
@@ -127,16 +139,16 @@ class Task final : public InputListener,
   int MakePipes() noexcept;
   int TakeTerminal() noexcept;
   int StartStdio() noexcept;
-  bool Clone(init::OpFailure* failure) noexcept;
+  bool MakeChild(init::OpFailure* failure) noexcept;
   [[noreturn]] void BecomeChild(const init::ChildFds& fds) noexcept;
   bool RunParent(init::OpFailure* failure) noexcept;
   void OnErrorPipe(uint32_t events) noexcept;
-  bool is_launching() const noexcept {
-    return phase_ == Phase::kPrepared && pid_fd_.is_valid() && !aborting_;
-  }
+  void HoldMounts() noexcept;
   void OnExecuted() noexcept;
   void Abort(const init::OpFailure& failure, plan::Executor stage) noexcept;
   void CompleteAbort() noexcept;
+  // Undoes what was prepared.
+  void Cancel() noexcept;
   void CloseSlots() noexcept;
 
   // task_end.cc
@@ -173,6 +185,7 @@ class Task final : public InputListener,
   pid_t pid_ = 0;
   base::UniqueFd pid_fd_;
   base::UniqueFd devpts_;
+  base::UniqueFd mounts_;  // its mount namespace
   bool reaped_ = false;
   siginfo_t status_ = {};
   int64_t start_time_ns_ = 0;
@@ -184,6 +197,7 @@ class Task final : public InputListener,
   base::UniqueFd error_read_;
   base::UniqueFd sync_write_;
   Watch error_watch_;
+  bool started_ = false;
   bool aborting_ = false;
   FailedBody failure_ = {};
 

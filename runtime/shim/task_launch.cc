@@ -1,6 +1,7 @@
 // Task: from the plan to a running program, or back to nothing.
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -56,9 +57,8 @@ Executor StageOf(const plan::PlanView& plan, uint32_t op) noexcept {
 
 bool Task::Prepare() noexcept {
   const int64_t begin_ns = MonotonicNs();
-  OpFailure failure = {init::kFailedSpawn, OpenOutput()};
-  if (failure.err != 0 ||
-      !init::RunOps(plan(), Executor::kPrepare, slots_, &failure)) {
+  OpFailure failure = {init::kFailedSpawn, 0};
+  if (!init::RunOps(plan(), Executor::kPrepare, slots_, &failure)) {
     Abort(failure, Executor::kPrepare);
     return false;
   }
@@ -124,49 +124,75 @@ int Task::MakePipes() noexcept {
   return 0;
 }
 
+// While the child makes its mounts: its output waits in the pipes.
 int Task::StartStdio() noexcept {
+  const int error = OpenOutput();
+  if (error != 0) return error;
   const bool is_terminal = terminal_.is_valid();
   input_.Open(options_.loop, this, std::move(stdin_write_), is_terminal);
   return output_.Start(std::move(stdout_read_), std::move(stderr_read_),
                        is_terminal);
 }
 
-void Task::Start() noexcept {
-  if (phase_ != Phase::kPrepared || pid_fd_.is_valid()) return;
-  OpFailure failure = {init::kFailedSpawn, StartStdio()};
-  if (failure.err != 0 || !Clone(&failure)) {
+void Task::Clone() noexcept {
+  OpFailure failure = {init::kFailedSpawn, 0};
+  if (!MakeChild(&failure)) {
     Abort(failure, Executor::kChild);
     return;
   }
-  if (!RunParent(&failure)) {
-    Abort(failure, Executor::kParent);
-    return;
+  if (!RunParent(&failure)) Abort(failure, Executor::kParent);
+}
+
+void Task::Start() noexcept {
+  if (!is_launching() || started_) return;
+  started_ = true;
+  start_time_ns_ = RealTimeNs();
+  start_monotonic_ns_ = MonotonicNs();
+  // A child that is gone already says why on the error pipe.
+  if (!is_exec()) init::SendBarrier(sync_write_.get(), plan::kGo);
+  if (has_flag(plan::kPlanNeedsMapped)) {
+    init::SendBarrier(sync_write_.get(), plan::kMapped);
   }
   // The child's ends and the mounts that it took along.
   devpts_.reset(std::exchange(slots_[plan::kSlotDevpts], -1));
   CloseSlots();
-  const int error =
-      error_watch_.Start(options_.loop, error_read_.get(), EPOLLIN);
-  if (error != 0) Abort({init::kFailedSpawn, error}, Executor::kParent);
+  int error = StartStdio();
+  if (error == 0) {
+    error = error_watch_.Start(options_.loop, error_read_.get(), EPOLLIN);
+  }
+  if (error != 0) FailLaunch(error);
 }
 
-bool Task::Clone(OpFailure* failure) noexcept {
+void Task::FailLaunch(int error) noexcept {
+  Abort({init::kFailedSpawn, error}, Executor::kPrepare);
+}
+
+// The last process would take the mounts down before anybody may know that it
+// ended, with two waits for RCU, and perhaps one for the disk. Held, they go
+// when the shim does. Best effort: without, the end is only slower.
+void Task::HoldMounts() noexcept {
+  char path[32];
+  ::snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid_);
+  mounts_.reset(::open(path, O_RDONLY | O_CLOEXEC));
+}
+
+bool Task::MakeChild(OpFailure* failure) noexcept {
   base::UniqueFd error_write;
   base::UniqueFd sync_read;
   failure->err = MakePipe(&error_read_, &error_write);
   if (failure->err == 0) failure->err = MakePipe(&sync_read, &sync_write_);
   if (failure->err == 0) failure->err = SetNonBlocking(error_read_);
   if (failure->err != 0) return false;
-  start_time_ns_ = RealTimeNs();
-  start_monotonic_ns_ = MonotonicNs();
+  const int64_t begin_ns = MonotonicNs();
   int pid_fd = -1;
   const pid_t pid = init::SpawnChild(plan(), slots_, &pid_fd, failure);
   if (pid == 0) {
     BecomeChild({.sync_fd = sync_read.get(),
                  .sync_write_fd = sync_write_.get(),
-                 .error_fd = error_write.get()});
+                 .error_fd = error_write.get(),
+                 .waits = !is_exec()});
   }
-  phases_.clone_ns = MonotonicNs() - start_monotonic_ns_;
+  phases_.clone_ns = MonotonicNs() - begin_ns;
   pid_fd_.reset(pid_fd);
   if (pid < 0) {
     // The clone itself may have worked, and something after it failed.
@@ -187,10 +213,6 @@ void Task::BecomeChild(const init::ChildFds& fds) noexcept {
 bool Task::RunParent(OpFailure* failure) noexcept {
   const int64_t begin_ns = MonotonicNs();
   if (!init::RunOps(plan(), Executor::kParent, slots_, failure)) return false;
-  // A child that is gone already says why on the error pipe.
-  if (has_flag(plan::kPlanNeedsMapped)) {
-    init::SendBarrier(sync_write_.get(), plan::kMapped);
-  }
   phases_.parent_ns = MonotonicNs() - begin_ns;
   return true;
 }
@@ -212,7 +234,7 @@ void Task::OnErrorPipe(uint32_t events) noexcept {
 }
 
 void Task::OnExecuted() noexcept {
-  phases_.child_ns = MonotonicNs() - start_monotonic_ns_ - phases_.clone_ns;
+  phases_.child_ns = MonotonicNs() - start_monotonic_ns_;
   error_watch_.Stop();
   error_read_.reset();
   sync_write_.reset();
@@ -224,7 +246,9 @@ void Task::OnExecuted() noexcept {
   body.phases = phases_;
   options_.host->Send(FrameType::kStarted, number(), &body, sizeof(body));
   limits_.Start(options_.loop, this, plan());
-  if (!is_exec()) oom_watch_.Start(options_.loop, this, plan());
+  if (is_exec()) return;
+  HoldMounts();
+  oom_watch_.Start(options_.loop, this, plan());
 }
 
 void Task::Abort(const OpFailure& failure, Executor stage) noexcept {

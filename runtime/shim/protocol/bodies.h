@@ -12,8 +12,9 @@
 //     |<---------------------|                         |
 //     |                 kPrepared | kFailed             |
 //     |<--------------------------------------------- |  (control socket)
+//     |                                                | clone, PARENT
 //     | kStart                                         |
-//     |----------------------------------------------->| clone, PARENT, CHILD
+//     |----------------------------------------------->| CHILD, EXEC
 //     |                 kStarted | kFailed              |
 //     |<-----------------------------------------------|
 //     | kStdin kCloseStdin kResize kKill kStop kReader  |
@@ -165,7 +166,7 @@ struct PhasesBody {
   int64_t prepare_ns;  // PREPARE
   int64_t clone_ns;    // clone3 until it returned
   int64_t parent_ns;   // PARENT
-  int64_t child_ns;    // from the clone to a successful execve
+  int64_t child_ns;    // from kStart to a successful execve
 };
 
 struct FailedBody {
