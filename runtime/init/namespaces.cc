@@ -74,6 +74,9 @@ int JoinCgroup(Context& context, const Op& op) noexcept {
 }
 
 int SetNamespaces(Context& context, const Op& op) noexcept {
+  if (context.Get(op.in) < 0 && (op.flags & plan::kOpSkipMissing) != 0) {
+    return 0;
+  }
   return ErrnoIf(::setns(context.Get(op.in), static_cast<int>(op.a)) != 0);
 }
 

@@ -40,6 +40,7 @@ pid_t Clone(const PlanView& plan, const int* slots, int* pidfd) noexcept {
   args.flags = plan.header->clone_flags | CLONE_PIDFD;
   args.pidfd = reinterpret_cast<uintptr_t>(pidfd);
   args.exit_signal = SIGCHLD;
+  if (slots[plan::kSlotNetwork] >= 0) args.flags &= ~uint64_t{CLONE_NEWNET};
   if (slots[plan::kSlotCgroup] >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<uint64_t>(slots[plan::kSlotCgroup]);

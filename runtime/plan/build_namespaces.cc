@@ -164,6 +164,23 @@ absl::Status AddNamespace(Launch& launch, const Kind& kind,
   return absl::OkStatus();
 }
 
+// Most of a clone's time goes into a network namespace, so the keeper makes
+// some before. They belong to the host's user namespace.
+void AddFreshNetwork(Launch& launch) {
+  PlanHeader& header = launch.draft.header;
+  if ((header.clone_flags & CLONE_NEWNET) == 0 || launch.has_user_namespace()) {
+    return;
+  }
+  header.flags |= kPlanFreshNetwork;
+  Op op = MakeOp(OpKind::kSetNamespaces, Executor::kChild);
+  op.in = kSlotNetwork;
+  op.a = CLONE_NEWNET;
+  op.flags = kOpSkipMissing;
+  launch.draft.Add(op,
+                   "one that was made before, if there is; else the clone has "
+                   "made its own");
+}
+
 void AddCgroupNamespace(Launch& launch) {
   if (!IsPrivate(launch.spec.namespaces.cgroup)) return;
   Op op = MakeOp(OpKind::kUnshare, Executor::kChild);
@@ -256,6 +273,7 @@ absl::Status AddNamespaces(Launch& launch) {
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kUts, wanted.uts, sources));
   CAISSON_RETURN_IF_ERROR(AddNamespace(
       launch, kNet, NetworkNamespace(launch.spec.network), sources));
+  AddFreshNetwork(launch);
   if (wanted.time.mode != NamespaceMode::kDefault) {
     CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kTime, wanted.time, sources));
   }

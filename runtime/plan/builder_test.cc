@@ -109,6 +109,7 @@ PREPARE make device /dev/tty (device c 5:0, mode 0666)
 PREPARE mount tmpfs on /dev/shm (options mode=1777,size=64m, attributes nosuid,nodev,noexec)
 PREPARE mount tmpfs (options size=4k,nr_inodes=1,mode=0555, attributes ro,nosuid,nodev,noexec)
 CHILD write /proc/self/oom_score_adj (value 0)
+CHILD join namespaces network
 CHILD new namespaces cgroup
 CHILD set propagation of / (propagation recursive private)
 CHILD attach the root /
@@ -258,6 +259,18 @@ TEST_F(BuilderTest, NamespacesArePrivateByDefault) {
       << "the namespace is rooted where the process is";
 }
 
+TEST_F(BuilderTest, AFreshNetworkIsEnteredBeforeEverythingThatShowsIt) {
+  Build(Spec());
+  EXPECT_TRUE((view_.header->flags & kPlanFreshNetwork) != 0);
+  const std::vector<Op> joins = Find(OpKind::kSetNamespaces);
+  ASSERT_THAT(joins, SizeIs(1));
+  EXPECT_EQ(joins[0].in, kSlotNetwork);
+  EXPECT_EQ(joins[0].a, uint64_t{CLONE_NEWNET});
+  EXPECT_EQ(joins[0].flags, kOpSkipMissing) << "the clone makes it then";
+  EXPECT_LT(IndexOf(OpKind::kSetNamespaces), LineOf("sysfs"));
+  EXPECT_LT(IndexOf(OpKind::kSetNamespaces), IndexOf(OpKind::kLoopbackUp));
+}
+
 TEST_F(BuilderTest, HostNamespacesAreLeftAlone) {
   spec::ContainerSpec spec = Spec();
   spec.namespaces.pid.mode = spec::NamespaceMode::kHost;
@@ -270,6 +283,8 @@ TEST_F(BuilderTest, HostNamespacesAreLeftAlone) {
   EXPECT_EQ(IndexOf(OpKind::kSetHostname), -1);
   EXPECT_EQ(IndexOf(OpKind::kLoopbackUp), -1);
   EXPECT_EQ(IndexOf(OpKind::kUnshare), -1);
+  EXPECT_EQ(IndexOf(OpKind::kSetNamespaces), -1);
+  EXPECT_TRUE((view_.header->flags & kPlanFreshNetwork) == 0);
 }
 
 TEST_F(BuilderTest, SharedNamespacesComeFromTheOwnersProcess) {
@@ -337,6 +352,8 @@ TEST_F(BuilderTest, UserNamespaceIsMappedBeforeAnythingElseInside) {
       spec::IdMapping{{{0, 100000, 1000}}, {{0, 200000, 5}, {5, 300000, 1}}};
   Build(spec);
   EXPECT_TRUE((view_.header->clone_flags & CLONE_NEWUSER) != 0);
+  EXPECT_TRUE((view_.header->flags & kPlanFreshNetwork) == 0)
+      << "what was made before belongs to the host's user namespace";
   EXPECT_TRUE((view_.header->flags & kPlanNeedsMapped) != 0);
   EXPECT_EQ(view_.header->inner_root_uid, 100000u);
   EXPECT_EQ(view_.header->inner_root_gid, 200000u);

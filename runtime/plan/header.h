@@ -35,6 +35,7 @@ enum PlanFlag : uint32_t {
   kPlanNeedsNetwork = 1u << 5,  // send kNetworkReady when the daemon says so
   kPlanSharedPidNamespace = 1u << 6,  // descendants may outlive the first one
   kPlanCgroupKill = 1u << 7,          // cgroup::Group::has_kill
+  kPlanFreshNetwork = 1u << 8,        // kSlotNetwork may be filled
 };
 
 // What the shim does on its own. Times are nanoseconds, 0 means no limit

@@ -48,6 +48,8 @@ enum Slot : uint16_t {
   kSlotRoot = 9,       // the container's root mount
   kSlotDev = 10,       // the container's /dev mount
   kSlotProc = 11,      // the container's private procfs
+  kSlotNetwork = 12,   // a network namespace that was made before, -1: none;
+                       // then the clone makes it
   kFirstFreeSlot = 16,
 };
 inline constexpr uint16_t kNoSlot = 0xffff;
@@ -75,7 +77,8 @@ enum class OpKind : uint16_t {
   kOpenUserNamespace,  // s1 uid_map, s2 gid_map -> out (for idmapped mounts)
   kWriteProcessFile,   // in pid, s1 name below /proc/<pid>, s2 bytes
   kJoinCgroup,         // in: an open v1 `tasks` file, gets "0"
-  kSetNamespaces,      // in pidfd, a CLONE_NEW* flags
+  kSetNamespaces,      // in pidfd or namespace, a CLONE_NEW* flags;
+                       // kOpSkipMissing
   kUnshare,            // a CLONE_NEW* flags
   kWaitBarrier,        // a Barrier
   kBecomeRoot,         // uid and gid 0 of the new user namespace
@@ -134,9 +137,10 @@ enum OpFlag : uint32_t {
   kOpTty = 1u << 6,
   kOpStrict = 1u << 7,  // no supplementary groups from /etc/group
   kOpRootOnly = 1u << 8,
-  kOpAddHome = 1u << 9,       // HOME from the container's passwd
-  kOpSkipMissing = 1u << 10,  // ENOENT of the source or target is success
-  kOpSpecPath = 1u << 11,     // s1 comes from the spec: ENOENT is its fault
+  kOpAddHome = 1u << 9,  // HOME from the container's passwd
+  // ENOENT of the source or target, or an empty slot, is success
+  kOpSkipMissing = 1u << 10,
+  kOpSpecPath = 1u << 11,  // s1 comes from the spec: ENOENT is its fault
 };
 
 // One step. Fixed size, so that a plan is an array.

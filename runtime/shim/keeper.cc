@@ -25,6 +25,17 @@ namespace {
 // A shim with many execs needs some thousand descriptors.
 constexpr rlim_t kFiles = 65536;
 
+// Whether the container gets a network namespace of its own, which may be made
+// before. A plan that is not one is refused by the shim.
+bool WantsNetwork(int plan_fd) noexcept {
+  plan::PlanHeader header;
+  return ::pread(plan_fd, &header, sizeof(header), 0) ==
+             static_cast<ssize_t>(sizeof(header)) &&
+         header.magic == plan::kPlanMagic &&
+         header.version == plan::kPlanVersion &&
+         (header.flags & plan::kPlanFreshNetwork) != 0;
+}
+
 // Ids become names of sockets.
 bool IsValidId(const char (&id)[sizeof(SpawnBody::id)]) noexcept {
   return id[0] != '\0' && id[0] != '.' && memchr(id, '\0', sizeof(id)) &&
@@ -46,6 +57,7 @@ int Keeper::Open(const char* state_directory) noexcept {
   connections_.Init(&loop_, this);
   base::UniqueFd socket = ListenAt(state_.get(), "keeper.sock");
   if (!socket.is_valid()) return errno;
+  networks_.Open(&loop_);
   return connections_.Listen(std::move(socket));
 }
 
@@ -115,6 +127,7 @@ void Keeper::ReapShims() noexcept {
     const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
     if (pid <= 0) return;
     std::erase(shims_, pid);
+    networks_.RefillSoon();
   }
 }
 
@@ -152,6 +165,11 @@ void Keeper::Spawn(Peer* peer, const FrameView& frame, FrameFds* fds) noexcept {
     SendError(peer, arguments.spawn, stopping_ ? ESHUTDOWN : EINVAL);
     return;
   }
+  // A shim of another release may not know what to do with it.
+  const bool is_ours = !fds->fd[4].is_valid();
+  if (is_ours && WantsNetwork(fds->fd[0].get())) {
+    arguments.network = networks_.Take();
+  }
   const pid_t pid = ::fork();
   if (pid < 0) {
     SendError(peer, arguments.spawn, errno);
@@ -178,6 +196,7 @@ void Keeper::BecomeShim(ShimArguments* arguments,
                       arguments->lock.get(),
                       arguments->control.get(),
                       arguments->socket_directory.get(),
+                      arguments->network.get(),
                       image.get()};
   CloseAllBut(keep, std::size(keep));
   if (image.is_valid()) ExecuteShim(image.get(), *arguments);

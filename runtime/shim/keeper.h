@@ -16,6 +16,7 @@
 #include "runtime/base/unique_fd.h"
 #include "runtime/shim/connections.h"
 #include "runtime/shim/loop.h"
+#include "runtime/shim/network_pool.h"
 #include "runtime/shim/protocol/frames.h"
 #include "runtime/shim/shim.h"
 
@@ -58,6 +59,7 @@ class Keeper final : public FrameHandler {
   base::UniqueFd signals_;
   Watch signal_watch_;
   rlimit file_limit_ = {};
+  NetworkPool networks_;
   std::vector<pid_t> shims_;
   bool stopping_ = false;
 };

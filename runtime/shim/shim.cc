@@ -94,6 +94,7 @@ int Shim::Open() noexcept {
                             std::move(arguments_->directory));
   }
   if (error != 0) return error;
+  container_.set_network(std::move(arguments_->network));
   return IsOurPlan() ? 0 : EBADMSG;
 }
 

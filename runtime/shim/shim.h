@@ -27,6 +27,7 @@ struct ShimArguments {
   base::UniqueFd lock;              // says that we live; only held
   base::UniqueFd control;           // the first daemon
   base::UniqueFd socket_directory;  // <state>/shims
+  base::UniqueFd network;           // a fresh namespace, if there was one
   int64_t request_ns = 0;           // MonotonicNs when the keeper was asked
   rlimit file_limit = {};           // before the keeper raised it
 };

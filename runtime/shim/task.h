@@ -76,6 +76,11 @@ class Task final : public InputListener,
   // Takes plan and directory. 0 or errno; on failure only destroy it.
   int Load(base::UniqueFd plan_fd, base::UniqueFd directory_fd) noexcept;
 
+  // A network namespace for a container that gets its own; after Load.
+  void set_network(base::UniqueFd network) noexcept {
+    slots_[plan::kSlotNetwork] = network.release();
+  }
+
   // Runs PREPARE. False: the task failed, and has said so.
   bool Prepare() noexcept;
 

@@ -6,17 +6,21 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/str_cat.h"
 #include "runtime/base/unique_fd.h"
 #include "runtime/linux/memfd.h"
 #include "runtime/plan/ops.h"
 #include "runtime/record/exit_record.h"
+#include "runtime/shim/network_pool.h"
 #include "tests/integration/shim_fixture.h"
 #include "tests/testing/environment.h"
 
@@ -102,6 +106,54 @@ TEST_F(RootShimTest, DiesWithTheDaemonBeforeTheStart) {
   EXPECT_TRUE(PollUntil(absl::Seconds(10),
                         [&] { return driver_.Processes().size() == 1; }));
   EXPECT_THAT(driver_.Cgroups(), IsEmpty());
+}
+
+// The namespaces that a process holds by descriptors.
+size_t HeldNetworks(pid_t pid) {
+  size_t count = 0;
+  std::error_code gone;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(base::StrCat("/proc/", pid, "/fd"), gone)) {
+    const std::string target = fs::read_symlink(entry.path(), gone).string();
+    if (target.starts_with("net:[")) ++count;
+  }
+  return count;
+}
+
+// The keeper's own, and those that wait for a container.
+bool PoolIsFull(pid_t keeper) {
+  return HeldNetworks(keeper) == 1 + shim::NetworkPool::kSize;
+}
+
+TEST_F(RootShimTest, ContainersTakeNetworksThatWereMadeBefore) {
+  const pid_t keeper = driver_.keeper_pid();
+  ASSERT_TRUE(PollUntil(absl::Seconds(20), [&] { return PoolIsFull(keeper); }));
+  const std::string host = fs::read_symlink("/proc/self/ns/net").string();
+  std::set<std::string> networks = {host};
+  // One more than there are: whoever comes to an empty pool gets a new one.
+  for (int i = 0; i <= shim::NetworkPool::kSize; ++i) {
+    TestContainer* container =
+        Start("cat /sys/class/net/lo/flags; ls /sys/class/net; read line");
+    AwaitOutput(container, "0x9\nlo\n");
+    networks.insert(fs::read_symlink(
+                        base::StrCat("/proc/", State(container).pid, "/ns/net"))
+                        .string());
+  }
+  EXPECT_THAT(networks, SizeIs(2 + shim::NetworkPool::kSize));
+  EXPECT_EQ(fs::read_symlink(base::StrCat("/proc/", keeper, "/ns/net")), host);
+  EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] { return PoolIsFull(keeper); }));
+}
+
+TEST_F(RootShimTest, AContainerOnTheHostsNetworkTakesNone) {
+  const pid_t keeper = driver_.keeper_pid();
+  ASSERT_TRUE(PollUntil(absl::Seconds(20), [&] { return PoolIsFull(keeper); }));
+  spec::ContainerSpec spec = driver_.Shell("read line");
+  spec.network.mode = spec::NetworkMode::kHost;
+  TestContainer* container = Start(spec);
+  EXPECT_TRUE(PoolIsFull(keeper));
+  EXPECT_EQ(
+      fs::read_symlink(base::StrCat("/proc/", State(container).pid, "/ns/net")),
+      fs::read_symlink("/proc/self/ns/net"));
 }
 
 TEST_F(RootShimTest, GoesOnWithoutTheDaemonAndFindsTheNextOne) {
