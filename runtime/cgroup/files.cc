@@ -2,6 +2,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -41,9 +43,18 @@ absl::StatusOr<std::string> ReadText(std::string_view directory,
 
 std::optional<int64_t> ReadNumber(std::string_view directory,
                                   std::string_view file) {
-  const absl::StatusOr<std::string> text = ReadText(directory, file);
+  const absl::StatusOr<base::UniqueFd> fd =
+      base::Open(FileIn(directory, file), O_RDONLY);
+  if (!fd.ok()) return std::nullopt;
+  // One read: the kernel gives such a file as a whole.
+  char text[32];
+  const ssize_t size = ::read(fd->get(), text, sizeof(text));
   int64_t value = 0;
-  if (!text.ok() || !absl::SimpleAtoi(*text, &value)) return std::nullopt;
+  if (size <= 0 ||
+      !absl::SimpleAtoi(absl::string_view(text, static_cast<size_t>(size)),
+                        &value)) {
+    return std::nullopt;
+  }
   return value;
 }
 
@@ -92,6 +103,11 @@ absl::StatusOr<std::vector<pid_t>> ReadPids(std::string_view directory,
 
 absl::StatusOr<std::vector<std::string>> Subdirectories(std::string_view path) {
   std::vector<std::string> names;
+  // A leaf says so by its links: itself from above, and its ".".
+  struct stat info;
+  if (::stat(std::string(path).c_str(), &info) == 0 && info.st_nlink == 2) {
+    return names;
+  }
   absl::StatusOr<base::UniqueFd> fd = base::Open(path, O_RDONLY | O_DIRECTORY);
   if (!fd.ok()) {
     if (IsGone(fd.status())) return names;
