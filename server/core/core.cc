@@ -106,6 +106,7 @@ class CoreImpl final : public Core {
   Containers containers_;
   Execs execs_;
   std::unique_ptr<Trash> trash_;
+  std::unique_ptr<DirectoryStock> stock_;
   std::unique_ptr<HostSystem> system_;
   std::unique_ptr<shimlink::Link> link_;
 };
@@ -121,6 +122,8 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
       base::MakeDirectories(options.root + "/containers", 0700));
   CAISSON_ASSIGN_OR_RETURN(trash_, Trash::Open(options.root));
   env_.trash = trash_.get();
+  CAISSON_ASSIGN_OR_RETURN(stock_, DirectoryStock::Open(options.root));
+  env_.stock = stock_.get();
 
   shimlink::LinkOptions link;
   link.state_directory = options.state;

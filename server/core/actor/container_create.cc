@@ -12,7 +12,6 @@
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
 #include "server/core/errors.h"
-#include "server/core/launch/container_directory.h"
 
 namespace caisson::core {
 
@@ -31,7 +30,7 @@ void Container::Create(TicketPtr ticket, absl::Time begin,
     row = status.ok();
   }
   clock.Mark("STORE");
-  if (status.ok()) status = HostFailure(CreateContainerDirectory(Directory()));
+  if (status.ok()) status = HostFailure(env_->stock->Create(Directory()));
   clock.Mark("DIRECTORY");
   if (status.ok() && ticket->Abandoned()) status = CallCancelled();
   if (status.ok()) {
@@ -95,7 +94,7 @@ void Container::Launch(TicketPtr ticket, absl::Time begin,
     status = Commit(std::move(intent));
   }
   start_->clock.Mark("STORE");
-  if (status.ok()) status = HostFailure(CreateContainerDirectory(Directory()));
+  if (status.ok()) status = HostFailure(env_->stock->Create(Directory()));
   start_->clock.Mark("DIRECTORY");
   if (status.ok()) status = SpawnShim();
   if (!status.ok()) FailStart(status);

@@ -18,6 +18,7 @@
 #include "server/core/host/inventory.h"
 #include "server/core/host/slow_lane.h"
 #include "server/core/host/trash.h"
+#include "server/core/launch/directory_stock.h"
 #include "server/core/output_source.h"
 #include "server/core/request_table.h"
 #include "server/shimlink/link.h"
@@ -38,6 +39,7 @@ struct Env {
   SlowLane* lane = nullptr;      // looks that may hang
   shimlink::Link* link = nullptr;
   Trash* trash = nullptr;
+  DirectoryStock* stock = nullptr;
   RequestTable* requests = nullptr;
   Places places;
   linux_::HostFacts facts;

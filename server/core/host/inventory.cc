@@ -209,6 +209,18 @@ absl::Status AddTrash(const Places& places, std::vector<AuditObject>* objects) {
   return absl::OkStatus();
 }
 
+// What no container has taken yet; thrown away at the next start.
+absl::Status AddStock(const Places& places, std::vector<AuditObject>* objects) {
+  const std::string top = absl::StrCat(places.root, "/stock");
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> names, Names(top));
+  for (const std::string& name : names) {
+    AuditObject object = Object("stock", absl::StrCat(top, "/", name), "");
+    object.detail = "for a container to come";
+    objects->push_back(std::move(object));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RemoveCgroup(const Places& places, const std::string& id) {
   const cgroup::Group group = places.base.Container(id);
   CAISSON_RETURN_IF_ERROR(cgroup::Kill(group));
@@ -229,6 +241,7 @@ absl::StatusOr<std::vector<AuditObject>> TakeInventory(
   CAISSON_RETURN_IF_ERROR(AddDirectories(places, by_id, &objects));
   CAISSON_RETURN_IF_ERROR(AddSockets(places, by_id, &objects));
   CAISSON_RETURN_IF_ERROR(AddTrash(places, &objects));
+  CAISSON_RETURN_IF_ERROR(AddStock(places, &objects));
   std::sort(objects.begin(), objects.end(),
             [](const AuditObject& a, const AuditObject& b) {
               return std::tie(a.kind, a.key) < std::tie(b.kind, b.key);

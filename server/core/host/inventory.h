@@ -30,7 +30,7 @@ struct ExpectedContainer {
 
 // Where the service keeps its things.
 struct Places {
-  std::string root;   // <root>/containers, <root>/trash
+  std::string root;   // <root>/containers, trash, stock
   std::string state;  // <state>/shims
   cgroup::Base base;
 };
@@ -39,7 +39,7 @@ struct Places {
 //   cgroup     directory in one hierarchy   directory  <root>/containers/<id>
 //   exec       <root>/containers/<id>/x/<n> shim       lock of the container
 //   socket     <state>/shims/<id>.sock      trash      <root>/trash/<name>
-//   process    pid in a container's cgroup
+//   process    pid in a container's cgroup  stock      <root>/stock/<slot>
 // Rows are read before the host is: pass what was expected then, and look
 // again at an orphan before removing it (a container may have just been made).
 absl::StatusOr<std::vector<AuditObject>> TakeInventory(

@@ -129,6 +129,17 @@ TEST_F(InventoryTest, ProcessesBelongToTheContainerOfTheirCgroup) {
   EXPECT_EQ((*objects)[2].state, AuditState::kOrphan);
 }
 
+TEST_F(InventoryTest, DirectoriesInStockHaveNoOwnerAndAreNoOrphans) {
+  ASSERT_TRUE(base::MakeDirectories(places_.root + "/stock/3", 0700).ok());
+  const auto objects = TakeInventory(places_, {});
+  ASSERT_TRUE(objects.ok());
+  ASSERT_EQ(objects->size(), 1u);
+  EXPECT_EQ(objects->front().kind, "stock");
+  EXPECT_EQ(objects->front().key, places_.root + "/stock/3");
+  EXPECT_EQ(objects->front().owner, "");
+  EXPECT_NE(objects->front().state, AuditState::kOrphan);
+}
+
 TEST_F(InventoryTest, EverythingOfAnUnknownContainerIsAnOrphan) {
   MakeContainer(kOther);
   MakeCgroup(kOther);

@@ -90,6 +90,8 @@ void TestCore::Open(bool same_boot) {
   ASSERT_TRUE(base::MakeDirectories(root_ + "/containers", 0700).ok());
   trash_ = *Trash::Open(root_);
   env_->trash = trash_.get();
+  stock_ = *DirectoryStock::Open(root_);
+  env_->stock = stock_.get();
   link_ = *shimlink::Link::Open({.state_directory = state_,
                                  .shim_program = "/nonexistent/shim",
                                  .keeper_arguments = {}});
@@ -115,6 +117,7 @@ void TestCore::Close() {
   execs_.reset();
   containers_.reset();
   lane_.reset();
+  stock_.reset();
   trash_.reset();
   env_.reset();
   store_.reset();

@@ -125,6 +125,7 @@ class TestCore : public testing::Test {
   std::unique_ptr<Containers> containers_;
   std::unique_ptr<Execs> execs_;
   std::unique_ptr<Trash> trash_;
+  std::unique_ptr<DirectoryStock> stock_;
   std::unique_ptr<shimlink::Link> link_;
 };
 
