@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "runtime/init/run_plan.h"
+#include "runtime/init/syscalls.h"
 #include "runtime/plan/header.h"
 #include "runtime/plan/ops.h"
 
@@ -32,6 +33,9 @@ struct Context {
   int* slots;
   ChildFds fds;
   Identity identity;
+  // The file that was written last, and its absolute path.
+  ScopedFd written{-1};
+  const char* written_path = "";
   // Masks: the null device that was checked, and whether the empty directory
   // is attached somewhere.
   int null_fd = -1;

@@ -69,16 +69,23 @@ int MakeDirectory(Context& context, const Op& op) noexcept {
   return errno;
 }
 
+// A list of devices is many writes to one file, which stays open for the next.
 int WriteFile(Context& context, const Op& op) noexcept {
-  // No O_CREAT: what is written exists (cgroupfs, procfs), and a mistyped
-  // path must fail. No O_TRUNC for the same kind of file.
-  const ScopedFd fd(::openat(DirectoryOf(context, op), context.Str(op.s1),
-                             O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd.ok()) {
+  const char* const path = context.Str(op.s1);
+  const bool is_open = context.written.ok() && op.in == plan::kNoSlot &&
+                       strcmp(path, context.written_path) == 0;
+  if (!is_open) {
+    // No O_CREAT: what is written exists (cgroupfs, procfs), and a mistyped
+    // path must fail. No O_TRUNC for the same kind of file.
+    context.written.Reset(::openat(DirectoryOf(context, op), path,
+                                   O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    context.written_path = op.in == plan::kNoSlot ? path : "";
+  }
+  if (!context.written.ok()) {
     return errno == ENOENT && (op.flags & plan::kOpSkipMissing) != 0 ? 0
                                                                      : errno;
   }
-  return WriteOnce(fd.get(), context.Str(op.s2), op.s2.size);
+  return WriteOnce(context.written.get(), context.Str(op.s2), op.s2.size);
 }
 
 int OpenPath(Context& context, const Op& op) noexcept {
