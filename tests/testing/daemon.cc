@@ -22,6 +22,8 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 
+#include "runtime/shim/network_pool.h"
+#include "server/core/launch/directory_stock.h"
 #include "tests/leakcheck/proc.h"
 #include "tests/testing/children.h"
 #include "tests/testing/environment.h"
@@ -287,7 +289,35 @@ std::string Daemon::log() const {
 }
 
 leakcheck::Snapshot Daemon::TakeSnapshot() const {
-  ReapAdopted();
+  leakcheck::Snapshot snapshot;
+  PollUntil(absl::Seconds(10), [&] {
+    ReapAdopted();
+    snapshot = leakcheck::Take(ScopeOfSnapshot());
+    return StocksAreFull(snapshot);
+  });
+  return snapshot;
+}
+
+bool Daemon::StocksAreFull(const leakcheck::Snapshot& snapshot) const {
+  // The keeper's own network, and one for each container to come.
+  constexpr int kNetworks = 1 + shim::NetworkPool::kSize;
+  const auto networks = snapshot.find("fd keeper net:[*]");
+  if (KeeperPid() > 0 &&
+      (networks == snapshot.end() || networks->second < kNetworks)) {
+    return false;
+  }
+  if (pid_ <= 0) return true;
+  for (int slot = 0; slot < core::DirectoryStock::kSize; ++slot) {
+    // What is made last.
+    if (!snapshot.contains(
+            absl::StrCat("file ", sandbox_.root, "/stock/", slot, "/work"))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+leakcheck::Scope Daemon::ScopeOfSnapshot() const {
   leakcheck::Scope scope;
   scope.ancestor = ::getpid();
   if (pid_ > 0) scope.watched.push_back({"daemon", pid_});
@@ -295,7 +325,7 @@ leakcheck::Snapshot Daemon::TakeSnapshot() const {
   if (keeper > 0) scope.watched.push_back({"keeper", keeper});
   scope.cgroup_base = sandbox_.cgroup_base;
   scope.directories = {sandbox_.root, sandbox_.state};
-  return leakcheck::Take(scope);
+  return scope;
 }
 
 }  // namespace caisson::testing

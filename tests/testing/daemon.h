@@ -71,7 +71,8 @@ class Daemon {
   std::string log() const;
   // Connected to the running daemon, made anew by Restart.
   const Stubs& stubs() const { return stubs_; }
-  // What there is now, of this daemon and of nobody else.
+  // What there is now, of this daemon and of nobody else. Waits until what it
+  // keeps in stock is complete: what is added later would look like a leak.
   leakcheck::Snapshot TakeSnapshot() const;
 
  private:
@@ -81,6 +82,8 @@ class Daemon {
   void Forget();
   void SpawnJanitor();
   bool WaitUntilReady();
+  leakcheck::Scope ScopeOfSnapshot() const;
+  bool StocksAreFull(const leakcheck::Snapshot& snapshot) const;
 
   DaemonOptions options_;
   Sandbox sandbox_;
