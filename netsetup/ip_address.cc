@@ -28,13 +28,14 @@ bool SamePrefix(const IpAddress& a, const IpAddress& b, int length) {
   if (a.is_v6() != b.is_v6()) return false;
   const std::span<const uint8_t> left = a.bytes();
   const std::span<const uint8_t> right = b.bytes();
-  const size_t whole = static_cast<size_t>(length) / 8;
+  const int whole = length / 8;
   if (!std::equal(left.begin(), left.begin() + whole, right.begin())) {
     return false;
   }
   const int rest = length % 8;
   if (rest == 0) return true;
-  return (left[whole] ^ right[whole]) >> (8 - rest) == 0;
+  const auto next = static_cast<size_t>(whole);
+  return (left[next] ^ right[next]) >> (8 - rest) == 0;
 }
 
 int HexDigit(char c) {

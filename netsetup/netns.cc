@@ -175,7 +175,7 @@ absl::Status PinNetns(int netns_fd, std::string_view name,
       base::Open(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0));
   const std::string source = StrCat("/proc/self/fd/", netns_fd);
   if (::mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) != 0) {
-    const absl::Status failed = SyscallError("mount", path);
+    absl::Status failed = SyscallError("mount", path);
     ::unlink(path.c_str());
     return failed;
   }

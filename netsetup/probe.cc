@@ -41,7 +41,7 @@ class Prober {
     features_.push_back({std::move(name), std::move(why)});
   }
 
-  absl::Status Create(NewLink link) {
+  absl::Status Create(const NewLink& link) {
     const std::string kind(KindName(link.kind));
     return socket_->Request(BuildCreateLink(link), "create " + kind, link.name);
   }

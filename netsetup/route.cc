@@ -6,8 +6,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <utility>
-
 #include "absl/status/status.h"
 
 #include "runtime/base/status_macros.h"
@@ -129,9 +127,9 @@ absl::StatusOr<std::vector<Route>> ListRoutes(Socket* socket) {
     if (base::ErrnoOf(replies.status()) == ENOENT) continue;
     if (!replies.ok()) return replies.status();
     for (const OwnedReply& reply : *replies) {
-      CAISSON_ASSIGN_OR_RETURN(std::optional<Route> route,
+      CAISSON_ASSIGN_OR_RETURN(const std::optional<Route> route,
                                ParseRoute(reply.view()));
-      if (route.has_value()) routes.push_back(*std::move(route));
+      if (route.has_value()) routes.push_back(*route);
     }
   }
   return routes;

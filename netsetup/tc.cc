@@ -20,7 +20,7 @@ constexpr uint32_t kMax32 = std::numeric_limits<uint32_t>::max();
 // Debian's clock. One that ticks slower needs a larger burst than this.
 constexpr uint64_t kTicksPerSecond = 250;
 // A packet of the offload engine is up to 64 KiB.
-constexpr uint64_t kLeastBurst = 2 * 64 * 1024;
+constexpr uint64_t kLeastBurst = uint64_t{2} * 64 * 1024;
 // How long a packet may wait for tokens: what is more is dropped.
 constexpr uint64_t kLatencyMs = 25;
 // Of the kernel's scheduler: a tick is 64 ns.

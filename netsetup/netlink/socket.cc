@@ -17,7 +17,7 @@ namespace caisson::netsetup {
 namespace {
 
 // A dump fills at most 32 KiB; a single link with many queues may be longer.
-constexpr size_t kBufferBytes = 64 * 1024;
+constexpr size_t kBufferBytes = size_t{64} * 1024;
 // As many acknowledgements fit into the smallest receive buffer by far.
 constexpr size_t kMaxBatch = 64;
 constexpr int kMaxDumps = 5;

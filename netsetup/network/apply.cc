@@ -16,6 +16,7 @@
 #include "netsetup/netns.h"
 #include "netsetup/route.h"
 #include "netsetup/tc.h"
+#include "runtime/base/check.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
 
@@ -199,7 +200,7 @@ class Applier {
   absl::Status RunSysctl(size_t at, const Sysctl& sysctl) {
     const NetnsName& netns = plan_[at].netns;
     Sysctl before = {.key = sysctl.key};
-    const absl::Status status = Inside(netns, [&]() -> absl::Status {
+    absl::Status status = Inside(netns, [&]() -> absl::Status {
       CAISSON_ASSIGN_OR_RETURN(before.value, ReadSysctl(sysctl.key));
       return WriteSysctl(sysctl);
     });
@@ -315,8 +316,10 @@ class Applier {
     if (!message.has_value()) return;
     auto shared = std::make_shared<Message>(*std::move(message));
     AddUndo(at, [this, at, shared] {
-      return StatusOf(
-          at, PlaceOf(plan_[at].netns).socket->Transact({shared.get(), 1})[0]);
+      Socket* const socket = PlaceOf(plan_[at].netns).socket;
+      // RunSome saw it before it did the op.
+      CAISSON_CHECK(socket != nullptr);
+      return StatusOf(at, socket->Transact({shared.get(), 1})[0]);
     });
   }
 
