@@ -105,6 +105,10 @@ class RootNftTrafficTest : public NetworkWorld,
                            public ::testing::WithParamInterface<Kind> {
  protected:
   void SetUp() override {
+    // Making the world of each test takes some hundred processes.
+    if (TimeoutScale() > 1 && (GetParam().ip6 || GetParam().call)) {
+      GTEST_SKIP() << "an emulated machine is too slow for every kind";
+    }
     NetworkWorld::SetUp();
     for (const char* name : {"ext", "a1", "a2", "b1", "i1"}) AddContainer(name);
     Shell("", absl::StrReplaceAll(kOutside,
@@ -504,15 +508,10 @@ TEST_P(RootNftTrafficTest, ConnectionsSurviveARebuild) {
   Reaches("a1", Out(2), 8000, StrCat("ext ", Out(1)));
 }
 
-// All of them, but on an emulated machine, where each takes long, a pair that
-// still has both of everything.
-std::vector<Kind> KindsHere() {
-  if (TimeoutScale() > 1) return {{false, false}, {true, true}};
-  return {{false, false}, {false, true}, {true, false}, {true, true}};
-}
-
 INSTANTIATE_TEST_SUITE_P(Kinds, RootNftTrafficTest,
-                         ::testing::ValuesIn(KindsHere()),
+                         ::testing::Values(Kind{false, false},
+                                           Kind{false, true}, Kind{true, false},
+                                           Kind{true, true}),
                          ::testing::PrintToStringParamName());
 
 }  // namespace
