@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -96,7 +96,14 @@ class RootConntrackTest : public ::testing::Test {
       while (at < list.size()) {
         const size_t end = std::min(list.find('\n', at), list.size());
         const size_t key = list.find(kKey, at);
-        if (key < end) ports.push_back(std::atoi(&list[key + kKey.size()]));
+        if (key < end) {
+          const size_t number = key + kKey.size();
+          const size_t length = list.find(' ', number) - number;
+          int port = 0;
+          EXPECT_TRUE(absl::SimpleAtoi(
+              absl::string_view(list).substr(number, length), &port));
+          ports.push_back(port);
+        }
         at = end + 1;
       }
     }
