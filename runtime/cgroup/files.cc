@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
@@ -28,6 +29,15 @@ constexpr size_t kMaxFileBytes = 4 << 20;
 bool IsGone(const absl::Status& status) {
   const int err = base::ErrnoOf(status);
   return err == ENOENT || err == ENODEV;
+}
+
+// A directory has one link from above, its own ".", and one from each
+// directory in it. 0: there is none.
+constexpr nlink_t kLeafLinks = 2;
+
+nlink_t CountLinks(const std::string& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 ? info.st_nlink : 0;
 }
 
 }  // namespace
@@ -103,11 +113,7 @@ absl::StatusOr<std::vector<pid_t>> ReadPids(std::string_view directory,
 
 absl::StatusOr<std::vector<std::string>> Subdirectories(std::string_view path) {
   std::vector<std::string> names;
-  // A leaf says so by its links: itself from above, and its ".".
-  struct stat info;
-  if (::stat(std::string(path).c_str(), &info) == 0 && info.st_nlink == 2) {
-    return names;
-  }
+  if (CountLinks(std::string(path)) == kLeafLinks) return names;
   absl::StatusOr<base::UniqueFd> fd = base::Open(path, O_RDONLY | O_DIRECTORY);
   if (!fd.ok()) {
     if (IsGone(fd.status())) return names;
@@ -135,8 +141,16 @@ absl::StatusOr<std::vector<std::string>> Subdirectories(std::string_view path) {
 
 absl::StatusOr<std::vector<std::string>> Tree(std::string_view path) {
   std::vector<std::string> all;
-  if (!base::PathExists(path)) return all;
+  const nlink_t links = CountLinks(std::string(path));
+  if (links == 0) return all;
   all.emplace_back(path);
+  if (links == kLeafLinks) return all;
+  // The usual container: one child, whose name is known.
+  std::string init = FileIn(path, "init");
+  if (links == kLeafLinks + 1 && CountLinks(init) == kLeafLinks) {
+    all.push_back(std::move(init));
+    return all;
+  }
   // `all` grows while it is walked: breadth first, so parents come first.
   for (size_t i = 0; i < all.size(); ++i) {
     const std::string parent = all[i];
