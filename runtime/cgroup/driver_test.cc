@@ -13,6 +13,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/remove_tree.h"
 #include "runtime/base/status_matchers.h"
+#include "runtime/cgroup/layout.h"
 
 namespace caisson::cgroup {
 namespace {
@@ -116,6 +117,24 @@ TEST_F(CgroupDriverTest, PrefersTheV1FreezerWhereTheGroupHasOne) {
   const Group group = {{{"freezer", root_ + "/f"}}, false};
   EXPECT_THAT(Freeze(group, absl::ZeroDuration()), IsOk());
   EXPECT_EQ(Get("/f/freezer.state"), "FROZEN\n");
+}
+
+TEST_F(CgroupDriverTest, WhatEveryContainerHasIsMadeBefore) {
+  Base base;
+  for (const char* what : {"memory", "cpuset", "devices", "unified"}) {
+    Make(std::string("/") + what);
+    base.group.directories.push_back({what, root_ + "/" + what});
+  }
+  for (int i = 0; i < 2; ++i) {
+    CreateContainerDirectories(base, "c");
+    EXPECT_TRUE(base::PathExists(root_ + "/memory/c/init"));
+    EXPECT_TRUE(base::PathExists(root_ + "/unified/c/init"));
+    EXPECT_TRUE(base::PathExists(root_ + "/devices/c"));
+    EXPECT_FALSE(base::PathExists(root_ + "/devices/c/init"))
+        << "its list of devices comes first";
+    EXPECT_FALSE(base::PathExists(root_ + "/cpuset/c"))
+        << "for those who ask for it";
+  }
 }
 
 TEST_F(CgroupDriverTest, UsageOfV2) {

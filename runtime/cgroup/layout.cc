@@ -1,5 +1,7 @@
 #include "runtime/cgroup/layout.h"
 
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "absl/strings/str_split.h"
@@ -16,6 +18,7 @@ namespace caisson::cgroup {
 namespace {
 
 constexpr std::string_view kInit = "init";
+constexpr mode_t kDirectoryMode = 0755;
 
 using Steps = std::vector<CgroupStep>;
 
@@ -171,6 +174,17 @@ absl::StatusOr<Layout> BuildContainerLayout(const Base& base,
             : AppendV1(base, directory, limits, &layout.steps));
   }
   return layout;
+}
+
+void CreateContainerDirectories(const Base& base, std::string_view id) {
+  const Group group = UsedPart(base.Container(id), {});
+  for (const Directory& directory : group.directories) {
+    // The first failure is the start's to report: it comes there as well.
+    if (::mkdir(directory.path.c_str(), kDirectoryMode) != 0) return;
+    // Its list of devices cannot be closed once it has a child.
+    if (Has(ControllersOf(directory), "devices")) continue;
+    ::mkdir(FileIn(directory.path, kInit).c_str(), kDirectoryMode);
+  }
 }
 
 absl::StatusOr<Layout> BuildExecLayout(const Base& base, std::string_view id,

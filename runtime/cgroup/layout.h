@@ -73,6 +73,11 @@ absl::StatusOr<Layout> BuildContainerLayout(const Base& base,
                                             std::string_view id,
                                             const ContainerLimits& limits);
 
+// The directories that every container has, made before its plan is executed:
+// what is there already takes no time then. Best effort; those that are made
+// are `group`'s to remove.
+void CreateContainerDirectories(const Base& base, std::string_view id);
+
 // Exec `number` of the running container `id`. `limits` are the container's:
 // they say in which hierarchies it lives.
 absl::StatusOr<Layout> BuildExecLayout(const Base& base, std::string_view id,

@@ -49,6 +49,8 @@ void AddStep(Draft& draft, const CgroupStep& step) {
     case StepKind::kMkdir: {
       Op op = FileOp(draft, OpKind::kMakeDirectory, step);
       op.a = 0755;
+      // The daemon may have been faster: CreateContainerDirectories.
+      if (draft.header.kind == PlanKind::kContainer) op.flags |= kOpExistOk;
       draft.Add(op, step.why);
       break;
     }

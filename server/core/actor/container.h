@@ -24,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 
 #include "server/core/actor/env.h"
 #include "server/core/actor/exec_set.h"
@@ -110,6 +111,7 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // Starting.
   absl::Status SpawnShim();
+  void MakeCgroups();
   absl::Status RenewWorkDirectory(const spec::ContainerSpec& effective);
   void OnStarted(const shim::StartedBody& body);
   absl::Status CommitStarted(int64_t run, int32_t pid, absl::Time start_time);
@@ -172,6 +174,7 @@ class Container : public std::enable_shared_from_this<Container> {
   shimlink::ShimProcess shim_;
   bool lost_ = false;      // the shim is being looked for
   bool same_boot_ = true;  // false: whatever ran is gone with its kernel
+  std::shared_ptr<absl::Notification> cgroups_made_;
   bool cleaning_ = false;  // something of the last run is still there
   std::optional<store::ExitInfo> exit_;  // to be committed
 

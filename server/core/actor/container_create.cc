@@ -9,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/cgroup/driver.h"
+#include "runtime/cgroup/layout.h"
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
 #include "server/core/errors.h"
@@ -94,10 +95,22 @@ void Container::Launch(TicketPtr ticket, absl::Time begin,
     status = Commit(std::move(intent));
   }
   start_->clock.Mark("STORE");
+  if (status.ok()) MakeCgroups();
   if (status.ok()) status = HostFailure(env_->stock->Create(Directory()));
   start_->clock.Mark("DIRECTORY");
   if (status.ok()) status = SpawnShim();
   if (!status.ok()) FailStart(status);
+}
+
+// Beside the rest of the start, which would make them if nobody had. They are
+// removed with the run, which waits for us.
+void Container::MakeCgroups() {
+  cgroups_made_ = std::make_shared<absl::Notification>();
+  env_->blocking->Post(
+      [base = &env_->places.base, id = id_, made = cgroups_made_] {
+        cgroup::CreateContainerDirectories(*base, id);
+        made->Notify();
+      });
 }
 
 void Container::AbandonLaunch() {

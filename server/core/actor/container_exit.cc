@@ -154,7 +154,7 @@ void Container::OnClosed(uint64_t link) {
 // is free when it is dead, and not before may the next one be made.
 void Container::RemoveRunObjects(absl::Duration next_look) {
   env_->blocking->Post([self = shared_from_this(), next_look,
-                        path = Directory(),
+                        path = Directory(), made = cgroups_made_,
                         group = env_->places.base.Container(id_),
                         socket =
                             env_->places.state + "/shims/" + id_ + ".sock"] {
@@ -164,6 +164,8 @@ void Container::RemoveRunObjects(absl::Duration next_look) {
       });
       return;
     }
+    // It was posted before us, so it runs or is done.
+    if (made != nullptr) made->WaitForNotification();
     // What the shim had to kill is gone; this is for shims that died.
     absl::Status status = cgroup::Remove(group, absl::Milliseconds(100));
     if (!status.ok()) {

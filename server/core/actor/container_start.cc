@@ -64,6 +64,7 @@ void Container::Start(TicketPtr ticket, absl::Time begin,
   start_->ticket->AddIntent(&intent, id_);
   absl::Status status = Commit(std::move(intent));
   start_->clock.Mark("STORE");
+  if (status.ok()) MakeCgroups();
   if (status.ok()) status = SpawnShim();
   if (!status.ok()) FailStart(status);
 }
