@@ -119,6 +119,21 @@ cgroup::ContainerLimits Limits(const spec::ContainerSpec& spec) {
   return limits;
 }
 
+// v2 kernels kill a group that ran out of memory together, v1 kernels one
+// process of it: there the shim does the rest.
+void AddOomKill(const spec::Memory& memory, const cgroup::Group& group,
+                Draft& draft) {
+  const cgroup::Directory* directory = group.Find("memory");
+  if (directory == nullptr || directory->what == cgroup::kUnified) return;
+  if (!memory.kill_group.value_or(true)) return;
+  draft.header.flags |= kPlanOomKillsTree;
+  if (memory.limit_bytes.has_value()) {
+    draft.summary.push_back(
+        "memory: when it runs out the kernel kills one process, and the shim "
+        "then all others");
+  }
+}
+
 }  // namespace
 
 absl::Status AddCgroup(Launch& launch) {
@@ -129,6 +144,7 @@ absl::Status AddCgroup(Launch& launch) {
       cgroup::BuildContainerLayout(launch.draft.base,
                                    launch.context.container_id, limits));
   AddLayout(launch.draft, layout);
+  AddOomKill(limits.memory, layout.group, launch.draft);
   return absl::OkStatus();
 }
 

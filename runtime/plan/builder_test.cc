@@ -311,6 +311,21 @@ TEST_F(BuilderTest, GoneOwnerIsAFailedPrecondition) {
   EXPECT_EQ(base::DetailOf(status).reason, "NAMESPACE_OWNER_GONE");
 }
 
+TEST_F(BuilderTest, TheShimKillsTheRestWhereTheKernelKillsOne) {
+  spec::ContainerSpec spec = Spec();
+  spec.resources.memory.limit_bytes = 64 << 20;
+  Build(spec);
+  EXPECT_TRUE((view_.header->flags & kPlanOomKillsTree) != 0);
+  EXPECT_THAT(plan_.summary, Contains(HasSubstr("the shim then all others")));
+  spec.resources.memory.kill_group = false;
+  Build(spec);
+  EXPECT_TRUE((view_.header->flags & kPlanOomKillsTree) == 0);
+  base_ = UnifiedBase();
+  spec.resources.memory.kill_group = true;
+  Build(spec);
+  EXPECT_TRUE((view_.header->flags & kPlanOomKillsTree) == 0);
+}
+
 TEST_F(BuilderTest, CgroupStepsBecomeOps) {
   Build(Spec());
   EXPECT_LT(LineOf("make directory /cg/pids/c/"),

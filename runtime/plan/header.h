@@ -36,6 +36,7 @@ enum PlanFlag : uint32_t {
   kPlanSharedPidNamespace = 1u << 6,  // descendants may outlive the first one
   kPlanCgroupKill = 1u << 7,          // cgroup::Group::has_kill
   kPlanFreshNetwork = 1u << 8,        // kSlotNetwork may be filled
+  kPlanOomKillsTree = 1u << 9,  // after the kernel killed one, kill the rest
 };
 
 // What the shim does on its own. Times are nanoseconds, 0 means no limit

@@ -140,6 +140,7 @@ void Task::OnLimit(ExitCause cause) noexcept {
 void Task::OnOomKill(int64_t kills) noexcept {
   const OomBody body = {.kills = kills};
   options_.host->Send(FrameType::kOom, number(), &body, sizeof(body));
+  if (has_flag(plan::kPlanOomKillsTree)) KillTree();
 }
 
 int Task::SignalProcess(int signal) noexcept {

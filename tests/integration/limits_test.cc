@@ -65,6 +65,17 @@ TEST_F(LimitsTest, MemoryOfAChildIsSeenToo) {
   EXPECT_TRUE(delivered.exit.has_oom());
 }
 
+TEST_F(LimitsTest, MemoryOfAChildEndsTheContainerByDefault) {
+  v1::ContainerSpec spec = ShSpec(
+      absl::StrCat("caisson-probe eat ", 256 * kMiB, " exit; sleep 3600"));
+  spec.mutable_resources()->mutable_memory()->set_limit_bytes(64 * kMiB);
+  spec.mutable_resources()->mutable_memory()->set_swap_limit_bytes(0);
+  const Delivered delivered = RunToEnd(stubs(), spec);
+  EXPECT_EQ(delivered.shell_status(), 137) << Describe(delivered.status);
+  EXPECT_EQ(delivered.exit.reason(), v1::EXIT_REASON_OOM_KILLED);
+  EXPECT_TRUE(delivered.exit.has_oom());
+}
+
 TEST_F(LimitsTest, MemoryOfAnExecIsSeen) {
   v1::ContainerSpec spec = WaitingSpec();
   spec.mutable_resources()->mutable_memory()->set_limit_bytes(64 * kMiB);

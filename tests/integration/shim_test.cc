@@ -391,6 +391,7 @@ TEST_F(RootShimTest, NoticesOutOfMemory) {
   spec::ContainerSpec spec =
       driver_.Shell("tail /dev/zero; echo survived; read x; exit 2");
   spec.resources.memory.limit_bytes = 16 << 20;
+  spec.resources.memory.kill_group = false;
   TestContainer* container = Start(spec);
   const auto oom = container->shim->Await(FrameType::kOom);
   ASSERT_TRUE(oom.has_value());
@@ -401,6 +402,18 @@ TEST_F(RootShimTest, NoticesOutOfMemory) {
   EXPECT_EQ(record.code, 2);
   EXPECT_GE(record.oom_kills, 1);
   EXPECT_EQ(record.oom_limit_bytes, 16 << 20);
+}
+
+TEST_F(RootShimTest, OutOfMemoryEndsTheWholeContainer) {
+  spec::ContainerSpec spec =
+      driver_.Shell("tail /dev/zero; echo survived; read x; exit 2");
+  spec.resources.memory.limit_bytes = 16 << 20;
+  TestContainer* container = Start(spec);
+  const ExitRecord record = driver_.Finish(container);
+  EXPECT_EQ(record.kind, record::ExitKind::kSignal);
+  EXPECT_EQ(record.code, SIGKILL);
+  EXPECT_EQ(record.cause, record::ExitCause::kOomKilled);
+  EXPECT_GE(record.oom_kills, 1);
 }
 
 TEST_F(RootShimTest, TheContainerHasNoDescriptorOfTheShim) {
