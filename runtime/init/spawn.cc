@@ -45,7 +45,11 @@ pid_t Clone(const PlanView& plan, const int* slots, int* pidfd) noexcept {
     args.flags |= CLONE_INTO_CGROUP;
     args.cgroup = static_cast<uint64_t>(slots[plan::kSlotCgroup]);
   }
-  return static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
+  const auto pid =
+      static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
+  // What fails after the kernel has chosen a number leaves it behind.
+  if (pid < 0) *pidfd = -1;
+  return pid;
 }
 
 // A process enters a pid namespace only by birth: the shim points its own

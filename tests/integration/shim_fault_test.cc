@@ -1,6 +1,7 @@
 // What goes wrong around a shim: plans that fail, processes that are killed,
 // peers that misbehave. Nothing may be left behind.
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "gtest/gtest.h"
 
 #include "runtime/base/str_cat.h"
+#include "runtime/init/run_plan.h"
 #include "runtime/plan/header.h"
 #include "runtime/plan/ops.h"
 #include "runtime/record/exit_record.h"
@@ -99,6 +101,28 @@ TEST_F(RootShimFaultTest, EveryStepOfAnExecCanFail) {
   EXPECT_EQ(State(container).exec_count, 0u);
   container->shim->Send(FrameType::kCloseStdin);
   EXPECT_EQ(driver_.Finish(container).code, 12);
+}
+
+// The kernel gives the pidfd out before it looks at the cgroup, which the
+// daemon may have removed by then; the number is no descriptor any more.
+TEST_F(RootShimFaultTest, ACloneThatFailsLateLeavesNothing) {
+  driver_.EditPlans([&](std::string* bytes) {
+    for (uint32_t i = 0; i < OpCount(*bytes); ++i) {
+      plan::Op* op = OpAt(bytes, i);
+      if (op->kind != plan::OpKind::kMatchDirectory) continue;
+      // The lower directory, which is no cgroup.
+      op->kind = plan::OpKind::kOpenPath;
+      op->a = O_PATH | O_DIRECTORY;
+      op->out = plan::kSlotCgroup;
+    }
+  });
+  auto container = driver_.Spawn(driver_.Shell("exit 0"));
+  const auto failure = AwaitFailure(container.get());
+  ASSERT_TRUE(failure.has_value());
+  EXPECT_EQ(failure->op, init::kFailedSpawn);
+  EXPECT_EQ(failure->err, EBADF);
+  EXPECT_TRUE(container->shim->AwaitEnd());
+  EXPECT_THAT(driver_.Cgroups(), IsEmpty());
 }
 
 // The end of the error pipe looks as after a successful execve.
