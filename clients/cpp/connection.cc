@@ -10,8 +10,7 @@ namespace caisson::client {
 
 std::string DefaultAddress() {
   // Nothing changes the environment while this runs.
-  const char* address =
-      std::getenv("CAISSON_ADDRESS");  // NOLINT(concurrency-mt-unsafe)
+  const char* address = std::getenv("CAISSON_ADDRESS");
   return address == nullptr || *address == '\0'
              ? "unix:///run/caisson/caisson.sock"
              : address;

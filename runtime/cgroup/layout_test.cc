@@ -16,8 +16,6 @@ namespace {
 using base::ReasonIs;
 using testing::Contains;
 using testing::ElementsAre;
-using testing::ElementsAreArray;
-using testing::IsSupersetOf;
 using testing::Not;
 using testing::Optional;
 

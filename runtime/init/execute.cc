@@ -65,7 +65,7 @@ int SearchAndExecute(const char* name, const char* search, char** argv,
     const size_t size =
         colon != nullptr ? static_cast<size_t>(colon - begin) : strlen(begin);
     if (size + 1 + name_size < sizeof(path)) {
-      memcpy(path, begin, size);
+      memcpy(path, begin, size);  // NOLINT(bugprone-not-null-terminated-result)
       // An empty element is the current directory.
       size_t at = size;
       if (size > 0 && path[size - 1] != '/') path[at++] = '/';

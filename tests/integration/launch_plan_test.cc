@@ -56,7 +56,7 @@ class RootLaunchPlanTest : public ::testing::Test {
   }
   PlanResult Failing(const spec::ContainerSpec& spec) {
     runner_.ResetLayer();
-    const PlanResult result = runner_.Run(spec);
+    PlanResult result = runner_.Run(spec);
     EXPECT_FALSE(result.started) << Describe(result);
     return result;
   }
@@ -690,7 +690,7 @@ class RootExecPlanTest : public RootLaunchPlanTest {
     runner_.ResetLayer();
     RunningPlan running = runner_.Start(runner_.Build(container).bytes);
     EXPECT_TRUE(running.result.started) << Describe(running.result);
-    const PlanResult result = runner_.Exec(container, exec, &running);
+    PlanResult result = runner_.Exec(container, exec, &running);
     runner_.Kill(&running);
     runner_.Finish(std::move(running));
     runner_.RemoveCgroups();

@@ -16,8 +16,6 @@ namespace caisson::testing {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr int64_t kMiB = 1 << 20;

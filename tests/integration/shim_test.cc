@@ -33,7 +33,6 @@ using record::ExitCompleteness;
 using record::ExitKind;
 using record::ExitRecord;
 using shim::FrameType;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;

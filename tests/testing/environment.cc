@@ -17,7 +17,7 @@ namespace caisson::testing {
 
 std::string EnvironmentOr(const char* name, std::string_view otherwise) {
   // No test changes the environment while threads run.
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  const char* value = std::getenv(name);
   return std::string(value == nullptr ? otherwise : value);
 }
 

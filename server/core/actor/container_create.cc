@@ -78,7 +78,7 @@ void Container::Launch(TicketPtr ticket, absl::Time begin,
   start_->ticket = std::move(ticket);
   start_->run_callback = std::move(callback);
   start_->session = hub_->Open(StreamRole::kOwner);
-  start_->on_disconnect = std::move(on_disconnect);
+  start_->on_disconnect = on_disconnect;
   start_->clock.Mark("QUEUE");
   SetPending("create", "STORE", start_->ticket->id());
 
