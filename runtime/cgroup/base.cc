@@ -81,26 +81,12 @@ const Hierarchy* HierarchyOf(const Facts& facts, const Directory& directory) {
   return nullptr;
 }
 
-// Whatever the umask is: a container with a user namespace mounts its cgroup
-// file system with rights of its own user, who must pass every directory above
-// the root of it (fsmount fails with EACCES otherwise).
-absl::Status MakePassable(const std::string& path) {
-  if (::mkdir(path.c_str(), kMode) != 0) {
-    if (errno == EEXIST) return absl::OkStatus();
-    return base::SyscallError("mkdir", path);
-  }
-  if (::chmod(path.c_str(), kMode) != 0) {
-    return base::SyscallError("chmod", path);
-  }
-  return absl::OkStatus();
-}
-
 // Makes `path` and its parents below the mount point, ready for processes.
 absl::Status MakePath(const Hierarchy& hierarchy, const std::string& path) {
   for (size_t end = path.find('/', hierarchy.mount_point.size() + 1);;
        end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
-    CAISSON_RETURN_IF_ERROR(MakePassable(part));
+    CAISSON_RETURN_IF_ERROR(MakeCgroup(part));
     if (hierarchy.version == Version::kV1 && hierarchy.Has("cpuset")) {
       CAISSON_RETURN_IF_ERROR(v1::InheritCpuset(part));
     }

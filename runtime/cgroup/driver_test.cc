@@ -125,8 +125,14 @@ TEST_F(CgroupDriverTest, WhatEveryContainerHasIsMadeBefore) {
     Make(std::string("/") + what);
     base.group.directories.push_back({what, root_ + "/" + what});
   }
+  const mode_t umask = ::umask(077);
   for (int i = 0; i < 2; ++i) {
     CreateContainerDirectories(base, "c");
+    for (const char* path : {"/memory/c", "/memory/c/init"}) {
+      struct stat info = {};
+      ASSERT_EQ(::stat((root_ + path).c_str(), &info), 0);
+      EXPECT_EQ(info.st_mode & 0777, 0755u) << "others may pass " << path;
+    }
     EXPECT_TRUE(base::PathExists(root_ + "/memory/c/init"));
     EXPECT_TRUE(base::PathExists(root_ + "/unified/c/init"));
     EXPECT_TRUE(base::PathExists(root_ + "/devices/c"));
@@ -135,6 +141,7 @@ TEST_F(CgroupDriverTest, WhatEveryContainerHasIsMadeBefore) {
     EXPECT_FALSE(base::PathExists(root_ + "/cpuset/c"))
         << "for those who ask for it";
   }
+  ::umask(umask);
 }
 
 TEST_F(CgroupDriverTest, UsageOfV2) {

@@ -46,6 +46,18 @@ std::string FileIn(std::string_view directory, std::string_view file) {
   return base::StrCat(directory, "/", file);
 }
 
+absl::Status MakeCgroup(const std::string& path) {
+  constexpr mode_t kMode = 0755;
+  if (::mkdir(path.c_str(), kMode) != 0) {
+    if (errno == EEXIST) return absl::OkStatus();
+    return base::SyscallError("mkdir", path);
+  }
+  if (::chmod(path.c_str(), kMode) != 0) {
+    return base::SyscallError("chmod", path);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> ReadText(std::string_view directory,
                                      std::string_view file) {
   return base::ReadFileToString(FileIn(directory, file), kMaxFileBytes);

@@ -12,12 +12,19 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace caisson::cgroup {
 
 // "<directory>/<file>".
 std::string FileIn(std::string_view directory, std::string_view file);
+
+// Makes a cgroup, if it is not there, that others may pass whatever the umask
+// is: a container with a user namespace mounts its cgroup file system with the
+// rights of its own user, who must pass every directory above its root (fsmount
+// fails with EACCES otherwise).
+absl::Status MakeCgroup(const std::string& path);
 
 // The whole file; a SyscallError, ENOENT when it or the cgroup is not there.
 absl::StatusOr<std::string> ReadText(std::string_view directory,

@@ -1,7 +1,5 @@
 #include "runtime/cgroup/layout.h"
 
-#include <sys/stat.h>
-
 #include <utility>
 
 #include "absl/strings/str_split.h"
@@ -18,7 +16,6 @@ namespace caisson::cgroup {
 namespace {
 
 constexpr std::string_view kInit = "init";
-constexpr mode_t kDirectoryMode = 0755;
 
 using Steps = std::vector<CgroupStep>;
 
@@ -180,10 +177,10 @@ void CreateContainerDirectories(const Base& base, std::string_view id) {
   const Group group = UsedPart(base.Container(id), {});
   for (const Directory& directory : group.directories) {
     // The first failure is the start's to report: it comes there as well.
-    if (::mkdir(directory.path.c_str(), kDirectoryMode) != 0) return;
+    if (!MakeCgroup(directory.path).ok()) return;
     // Its list of devices cannot be closed once it has a child.
     if (Has(ControllersOf(directory), "devices")) continue;
-    ::mkdir(FileIn(directory.path, kInit).c_str(), kDirectoryMode);
+    if (!MakeCgroup(FileIn(directory.path, kInit)).ok()) return;
   }
 }
 

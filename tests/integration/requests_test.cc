@@ -171,14 +171,24 @@ TEST_F(RequestsTest, RunIsJoinedByItsRetry) {
 
 TEST_F(RequestsTest, AutoDeletedRunIsAnsweredAfterTheExit) {
   v1::RunStart start;
-  *start.mutable_spec() = ShSpec("echo kept; exit 9");
+  *start.mutable_spec() =
+      ShSpec("trap 'exit 9' TERM; echo kept; while true; do sleep 0.05; done");
   start.mutable_spec()->mutable_delete_after_exit();
   start.set_request_id(NewRequestId());
+  v1::KillContainerRequest kill;
+  kill.set_signal("SIGTERM");
   {
     auto talk = StartRun(stubs(), start);
-    ASSERT_TRUE(talk->ReadUntilStarted());
-    // The client is gone before it was told of the exit.
+    ASSERT_TRUE(talk->ReadUntilOutput("kept"));
+    kill.set_container(talk->delivered().start.container().id());
+    // The client is gone before there is an exit to be told of.
+    talk->Cancel();
+    talk->Rest();
   }
+  v1::KillContainerResponse killed;
+  EXPECT_THAT(Call(stubs().containers,
+                   &v1::ContainerService::Stub::KillContainer, kill, &killed),
+              IsOk());
   auto again = StartRun(stubs(), start);
   const Delivered& delivered = again->Rest();
   EXPECT_THAT(delivered.status, IsOk());
