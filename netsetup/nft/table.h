@@ -73,6 +73,8 @@ class Table {
   absl::Status CheckComment(std::vector<std::string>* differences);
   absl::Status CheckRules(std::vector<std::string>* differences);
   absl::Status CheckElements(std::vector<std::string>* differences);
+  // By one dump.
+  absl::Status CompareElements(std::vector<std::string>* differences);
 
   std::string name_;
   NetfilterSocket socket_;
