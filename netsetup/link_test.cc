@@ -150,7 +150,8 @@ TEST(LinkTest, PortOptionsAndAddressGenerationGoIntoTheirNests) {
 
 TEST(LinkTest, ALongNameIsAnAlternativeName) {
   const std::string name = "a-name-of-many-letters";
-  const Attributes link = LinkAttributes(BuildDeleteLink({.name = name}));
+  const Message message = BuildDeleteLink({.name = name});
+  const Attributes link = LinkAttributes(message);
   EXPECT_FALSE(link.Has(IFLA_IFNAME));
   EXPECT_EQ(link.Text(IFLA_ALT_IFNAME), name);
 }
