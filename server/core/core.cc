@@ -171,7 +171,7 @@ void CoreImpl::BeginShutdown() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Core>> Core::Open(CoreOptions options,
+absl::StatusOr<std::unique_ptr<Core>> Core::Open(const CoreOptions& options,
                                                  store::Store* store,
                                                  OutputService* output) {
   auto core = std::make_unique<CoreImpl>(options, store, output);

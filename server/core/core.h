@@ -36,7 +36,7 @@ class Core {
   // Looks at the host, makes the directories below root and state and the
   // cgroup base, and starts the threads. The store and the output service
   // outlive core. FAILED_PRECONDITION IN_USE: the base has another owner.
-  static absl::StatusOr<std::unique_ptr<Core>> Open(CoreOptions options,
+  static absl::StatusOr<std::unique_ptr<Core>> Open(const CoreOptions& options,
                                                     store::Store* store,
                                                     OutputService* output);
 

@@ -64,7 +64,9 @@ class EventLogTest : public testing::Test {
 
   static std::future<BatchOr> Next(EventCursor* cursor, size_t max = 100) {
     auto promise = std::make_shared<std::promise<BatchOr>>();
-    cursor->Next(max, [promise](BatchOr batch) { promise->set_value(batch); });
+    cursor->Next(max, [promise](BatchOr batch) {
+      promise->set_value(std::move(batch));
+    });
     return promise->get_future();
   }
 

@@ -172,7 +172,7 @@ void SerialQueue::PostTo(Executor* executor, const std::shared_ptr<Core>& core,
   executor->Post([executor, core] { Drain(executor, core); });
 }
 
-void SerialQueue::Drain(Executor* executor, std::shared_ptr<Core> core) {
+void SerialQueue::Drain(Executor* executor, const std::shared_ptr<Core>& core) {
   for (int i = 0; i < kFairShare; ++i) {
     Work work;
     {

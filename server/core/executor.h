@@ -102,7 +102,7 @@ class SerialQueue {
   };
   static void PostTo(Executor* executor, const std::shared_ptr<Core>& core,
                      Work work);
-  static void Drain(Executor* executor, std::shared_ptr<Core> core);
+  static void Drain(Executor* executor, const std::shared_ptr<Core>& core);
 
   Executor* const executor_;
   const std::shared_ptr<Core> core_;

@@ -59,9 +59,9 @@ Timings PhaseClock::Finish() {
   return std::move(timings_);
 }
 
-shimlink::ConnHandlers HandlersOn(std::shared_ptr<SerialQueue> queue,
-                                  std::shared_ptr<StartGate> gate,
-                                  uint64_t link, ShimEvents events) {
+shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
+                                  const std::shared_ptr<StartGate>& gate,
+                                  uint64_t link, const ShimEvents& events) {
   shimlink::ConnHandlers handlers;
   handlers.on_frame = [queue, gate, link, on_frame = events.on_frame](
                           shimlink::ShimConn& conn,

@@ -90,9 +90,9 @@ struct ShimEvents {
 
 // Handlers that carry everything to `queue`, and answer PREPARED at once if
 // there is a gate.
-shimlink::ConnHandlers HandlersOn(std::shared_ptr<SerialQueue> queue,
-                                  std::shared_ptr<StartGate> gate,
-                                  uint64_t link, ShimEvents events);
+shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
+                                  const std::shared_ptr<StartGate>& gate,
+                                  uint64_t link, const ShimEvents& events);
 
 // The plan of the next run of a container. `named_reader`: started by Run.
 absl::StatusOr<plan::Plan> PlanContainer(const Env& env, const std::string& id,

@@ -26,9 +26,9 @@ namespace {
 constexpr size_t kMaxArgumentBytes = 4096;
 
 absl::Duration Ticks(uint64_t ticks) {
-  static const int64_t kPerSecond = ::sysconf(_SC_CLK_TCK);
+  static const int64_t per_second = ::sysconf(_SC_CLK_TCK);
   return absl::Seconds(1) * static_cast<double>(ticks) /
-         static_cast<double>(kPerSecond);
+         static_cast<double>(per_second);
 }
 
 // The wall clock at boot. Start times are counted from there.

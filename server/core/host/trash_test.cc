@@ -24,7 +24,7 @@ class TrashTest : public testing::Test {
   ~TrashTest() override { EXPECT_TRUE(base::RemoveTree(root_).ok()); }
 
   std::string MakeTree(const std::string& name) {
-    const std::string path = absl::StrCat(root_, "/", name);
+    std::string path = absl::StrCat(root_, "/", name);
     EXPECT_TRUE(base::MakeDirectories(path + "/a/b/c", 0755).ok());
     EXPECT_TRUE(base::WriteFileAtomic(path + "/a/file", "x", 0400).ok());
     return path;
