@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+
 #include "runtime/base/error_detail.h"
 #include "runtime/shim/protocol/frames.h"
 #include "server/core/stream/session.h"
@@ -53,12 +55,8 @@ SessionPtr StreamHub::Open(StreamRole role) {
     stream.lane = std::make_shared<ReaderLane>(options_.target);
     if (conn_ != nullptr) stream.lane->Connect(conn_);
   }
-  if (role != StreamRole::kLogs && disconnect_sent_ && conn_ != nullptr) {
-    // In time: what the loss of the owner would have done does not happen.
-    disconnect_sent_ = false;
-    conn_->SendBody(FrameType::kDisconnect, options_.target,
-                    shim::DisconnectBody{.disconnected = 0, .reserved = 0});
-  }
+  // In time: what the loss of the owner would have done does not happen.
+  if (role != StreamRole::kLogs) CallOffDisconnect();
   auto session = std::make_shared<HubSession>(shared_from_this(), number, role,
                                               stream.lane);
   Register(number, std::move(stream));
@@ -259,12 +257,28 @@ void StreamHub::LoseOwner(StreamEnd end) {
   SendDisconnect();
 }
 
-// The shim knows the policy and runs it: it holds without a daemon, too.
+// The shim knows the policy and runs it: it holds without a daemon, too. A
+// client that left and came back may be seen here in the other order; so one
+// that is attached by then calls the action off as well, if it has a grace.
 void StreamHub::SendDisconnect() {
   if (conn_ == nullptr || disconnect_sent_) return;
   disconnect_sent_ = true;
   conn_->SendBody(FrameType::kDisconnect, options_.target,
                   shim::DisconnectBody{.disconnected = 1, .reserved = 0});
+  if (IsAttached()) CallOffDisconnect();
+}
+
+void StreamHub::CallOffDisconnect() {
+  if (conn_ == nullptr || !disconnect_sent_) return;
+  disconnect_sent_ = false;
+  conn_->SendBody(FrameType::kDisconnect, options_.target,
+                  shim::DisconnectBody{.disconnected = 0, .reserved = 0});
+}
+
+bool StreamHub::IsAttached() const {
+  return absl::c_any_of(streams_, [](const auto& entry) {
+    return entry.second.role == StreamRole::kAttached;
+  });
 }
 
 }  // namespace caisson::core

@@ -112,6 +112,9 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   void TellProgress();
   void LoseOwner(StreamEnd end);
   void SendDisconnect();
+  void CallOffDisconnect();
+  // Some stream could take the owner's place.
+  bool IsAttached() const;
 
   const std::shared_ptr<SerialQueue> queue_;
   const std::shared_ptr<OutputSource> source_;
