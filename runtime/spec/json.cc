@@ -43,6 +43,9 @@ std::string SpecToJson(const ContainerSpec& spec) {
 std::string SpecToJson(const ExecSpec& spec) {
   return Write(spec);
 }
+std::string SpecToJson(const NetworkSpec& spec) {
+  return Write(spec);
+}
 
 absl::StatusOr<ContainerSpec> ContainerSpecFromJson(std::string_view text) {
   return Read<ContainerSpec>(text);
@@ -50,6 +53,10 @@ absl::StatusOr<ContainerSpec> ContainerSpecFromJson(std::string_view text) {
 
 absl::StatusOr<ExecSpec> ExecSpecFromJson(std::string_view text) {
   return Read<ExecSpec>(text);
+}
+
+absl::StatusOr<NetworkSpec> NetworkSpecFromJson(std::string_view text) {
+  return Read<NetworkSpec>(text);
 }
 
 }  // namespace caisson::spec

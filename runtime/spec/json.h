@@ -17,11 +17,13 @@ namespace caisson::spec {
 // One line, deterministic: equal specs give equal text.
 std::string SpecToJson(const ContainerSpec& spec);
 std::string SpecToJson(const ExecSpec& spec);
+std::string SpecToJson(const NetworkSpec& spec);
 
 // DATA_LOSS when `text` is no such JSON or has a field of the wrong type, with
 // the field's path. Unknown fields are refused too: they may carry protection.
 absl::StatusOr<ContainerSpec> ContainerSpecFromJson(std::string_view text);
 absl::StatusOr<ExecSpec> ExecSpecFromJson(std::string_view text);
+absl::StatusOr<NetworkSpec> NetworkSpecFromJson(std::string_view text);
 
 }  // namespace caisson::spec
 

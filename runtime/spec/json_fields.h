@@ -5,16 +5,10 @@
 #ifndef CAISSON_RUNTIME_SPEC_JSON_FIELDS_H_
 #define CAISSON_RUNTIME_SPEC_JSON_FIELDS_H_
 
-#include <concepts>
-#include <type_traits>
-
+#include "runtime/spec/network_json_fields.h"
 #include "runtime/spec/spec.h"
 
 namespace caisson::spec {
-
-// Calls visit("name", member) for each member. T is const for the writer.
-template <typename T, typename Struct>
-concept Is = std::same_as<std::remove_const_t<T>, Struct>;
 
 template <Is<HostDirectory> T, typename V>
 void VisitFields(T& s, V&& visit) {
@@ -118,11 +112,6 @@ template <Is<UserNamespace> T, typename V>
 void VisitFields(T& s, V&& visit) {
   visit("host", s.host);
   visit("explicit", s.explicit_maps);
-}
-template <Is<Network> T, typename V>
-void VisitFields(T& s, V&& visit) {
-  visit("mode", s.mode);
-  visit("container", s.container);
 }
 template <Is<Seccomp> T, typename V>
 void VisitFields(T& s, V&& visit) {

@@ -67,7 +67,20 @@ ContainerSpec FullSpec() {
   spec.namespaces.time = {NamespaceMode::kPrivate, ""};
   spec.user_namespace.host = true;
   spec.user_namespace.explicit_maps = IdMapping{{{0, 1, 2}}, {{3, 4, 5}}};
-  spec.network = {NetworkMode::kContainer, "net"};
+  spec.network.mode = NetworkMode::kContainer;
+  spec.network.container = "net";
+  spec.network.networks = {{.network = "n",
+                            .interface = "eth5",
+                            .addresses = {"10.0.0.9"},
+                            .mac = "02:00:00:00:00:01",
+                            .aliases = {"web"},
+                            .default_route = false,
+                            .routes = {{"10.9.0.0/16", "10.0.0.1", 7}},
+                            .ingress = Bandwidth{1, 2},
+                            .egress = Bandwidth{3, 0}}};
+  spec.network.ports = {{80, 8080, "::", "udp", 3, "n"}};
+  spec.network.dns = Dns{{"10.0.0.1"}, {"a.b"}, {"ndots:2"}};
+  spec.network.extra_hosts = {{"db", "10.0.0.3"}};
   spec.security.seccomp = {"default", "{}", true};
   spec.security.privileged = true;
   spec.security.masked_paths.emplace();
@@ -86,6 +99,27 @@ TEST(SpecJsonTest, EveryFieldComesBack) {
     EXPECT_THAT(ContainerSpecFromJson(SpecToJson(spec)),
                 IsOkAndHolds(Eq(spec)));
   }
+}
+
+TEST(SpecJsonTest, NetworksComeBack) {
+  NetworkSpec spec;
+  EXPECT_THAT(NetworkSpecFromJson(SpecToJson(spec)), IsOkAndHolds(Eq(spec)));
+  spec.name = "back";
+  spec.labels = {{"a", "b"}};
+  spec.driver = "macvlan";
+  spec.interface = "eth1";
+  spec.mode = "vepa";
+  spec.subnets = {
+      {"10.1.0.0/16", "10.1.0.1", {{"10.1.1.0", "10.1.1.9"}}, {"10.1.1.5"}}};
+  spec.mtu = 1400;
+  spec.internal = true;
+  spec.isolation = NetworkIsolation::kStrict;
+  spec.isolate_endpoints = true;
+  spec.ingress = true;
+  spec.nat4.routed = true;
+  spec.nat6.source = "fd00::1";
+  spec.no_dns = true;
+  EXPECT_THAT(NetworkSpecFromJson(SpecToJson(spec)), IsOkAndHolds(Eq(spec)));
 }
 
 TEST(SpecJsonTest, ExecsComeBack) {

@@ -20,6 +20,7 @@
 
 #include "absl/time/time.h"
 
+#include "runtime/spec/network.h"
 #include "runtime/spec/process.h"
 #include "runtime/spec/resources.h"
 
@@ -127,16 +128,6 @@ struct UserNamespace {
   std::optional<IdMapping> explicit_maps;  // "explicit" in the API
 
   bool operator==(const UserNamespace&) const = default;
-};
-
-enum class NetworkMode : int { kDefault = 0, kNone, kHost, kContainer };
-
-// kDefault is kNone: a namespace with loopback only.
-struct Network {
-  NetworkMode mode = NetworkMode::kDefault;
-  std::string container;  // kContainer: id or name
-
-  bool operator==(const Network&) const = default;
 };
 
 // At most one of the three is set; none means profile "default".

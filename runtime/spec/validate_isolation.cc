@@ -76,6 +76,8 @@ void CheckNetwork(const Network& network, Violations* out) {
     case NetworkMode::kContainer:
       out->CheckReference("spec.network.container", network.container);
       return;
+    case NetworkMode::kAttach:
+      break;  // not yet
   }
   out->Add("spec.network", "is not a kind of network");
 }

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 
 #include "runtime/spec/spec.h"
+#include "server/store/network_records.h"
 
 namespace caisson::store {
 
@@ -29,15 +30,6 @@ enum class ContainerState {
   kRestarting,
   kExited,
   kDeleted,
-};
-
-// What was about to be done when the row was committed. A row with an intent
-// found at recovery is adopted, repaired or destroyed; kNone needs nothing.
-enum class Intent {
-  kNone,
-  kCreate,  // the directory may be half made; not visible to readers yet
-  kStart,   // a shim may exist
-  kDelete,  // removal has begun and must be finished
 };
 
 enum class ExitReason {
@@ -126,6 +118,7 @@ struct ContainerStatus {
   std::optional<ExitInfo> exit;  // of the last run that ended
   int64_t output_end_offset = 0;
   Effective effective;
+  std::vector<Endpoint> networks;  // while it runs
   absl::Time delete_time = absl::InfinitePast();
   absl::Time expire_time = absl::InfinitePast();
 };
@@ -199,6 +192,7 @@ struct Event {
   std::string type;                        // "container.started"
   ContainerPtr container;                  // set for container.* and exec.*
   ExecPtr exec;                            // set for exec.*
+  NetworkPtr network;                      // set for network.*
   std::vector<std::pair<std::string, std::string>> attributes;
   std::string request_id;
 };
