@@ -153,6 +153,8 @@ void NetworkToProto(const spec::Network& network, pb::Network* out) {
     case spec::NetworkMode::kHost:
       out->set_host(true);
       break;
+    case spec::NetworkMode::kAttach:
+      break;  // no client can ask for it yet
     case spec::NetworkMode::kContainer:
       out->set_container(SanitizeUtf8(network.container));
       break;
