@@ -4,27 +4,14 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 
 #include "runtime/base/error_detail.h"
 #include "runtime/base/status_macros.h"
 #include "server/store/json_fields.h"
-#include "server/store/string_view.h"
+#include "server/store/network_codec.h"
 
 namespace caisson::store {
 namespace {
-
-absl::StatusOr<Json> ParseObject(std::string_view text, std::string_view what) {
-  Json json = ParseJson(text);
-  if (json.is_object()) return json;
-  return absl::InternalError(
-      absl::StrCat("store: a ", AbslView(what), " row is not a JSON object"));
-}
-
-template <typename E>
-int64_t Number(E value) {
-  return static_cast<int64_t>(value);
-}
 
 Json EncodeUsage(const Usage& usage) {
   Json json = Json::object();
@@ -105,14 +92,12 @@ Json EncodeExit(const ExitInfo& exit) {
 }
 
 void DecodeHeldBy(const Json& json, ExitInfo* exit) {
-  const Json* holders = Member(json, "held_by");
-  if (holders == nullptr || !holders->is_array()) return;
-  for (const Json& item : *holders) {
+  ForEachItem(json, "held_by", [&](const Json& item) {
     HeldBy holder;
     Get(item, "pid", &holder.pid);
     Get(item, "name", &holder.name);
     exit->held_by.push_back(std::move(holder));
-  }
+  });
 }
 
 ExitInfo DecodeExit(const Json& json) {
@@ -148,9 +133,7 @@ ExitInfo DecodeExit(const Json& json) {
 Json EncodeEffective(const Effective& effective) {
   Json json = Json::object();
   Put(&json, "seccomp", effective.seccomp);
-  if (!effective.capabilities.empty()) {
-    json["capabilities"] = effective.capabilities;
-  }
+  Put(&json, "capabilities", effective.capabilities);
   Put(&json, "pids", effective.pids_limit);
   Put(&json, "user", effective.user);
   Put(&json, "cgroup", effective.cgroup_path);
@@ -160,13 +143,7 @@ Json EncodeEffective(const Effective& effective) {
 Effective DecodeEffective(const Json& json) {
   Effective effective;
   Get(json, "seccomp", &effective.seccomp);
-  const Json* capabilities = Member(json, "capabilities");
-  if (capabilities != nullptr && capabilities->is_array()) {
-    for (const Json& item : *capabilities) {
-      if (!item.is_string()) continue;
-      effective.capabilities.push_back(item.get<std::string>());
-    }
-  }
+  Get(json, "capabilities", &effective.capabilities);
   Get(json, "pids", &effective.pids_limit);
   Get(json, "user", &effective.user);
   Get(json, "cgroup", &effective.cgroup_path);
@@ -188,22 +165,21 @@ Json EncodeDetail(const base::ErrorDetail& detail) {
 
 // [["a","b"],...]: calls `add` for each well-formed pair.
 template <typename Add>
-void ForEachPair(const Json* array, Add add) {
-  if (array == nullptr || !array->is_array()) return;
-  for (const Json& item : *array) {
-    if (!item.is_array() || item.size() != 2) continue;
-    if (!item[0].is_string() || !item[1].is_string()) continue;
+void ForEachPair(const Json& object, const char* key, Add add) {
+  ForEachItem(object, key, [&](const Json& item) {
+    if (!item.is_array() || item.size() != 2) return;
+    if (!item[0].is_string() || !item[1].is_string()) return;
     add(item[0].get<std::string>(), item[1].get<std::string>());
-  }
+  });
 }
 
 base::ErrorDetail DecodeDetail(const Json& json) {
   base::ErrorDetail detail;
   Get(json, "reason", &detail.reason);
-  ForEachPair(Member(json, "metadata"), [&](std::string a, std::string b) {
+  ForEachPair(json, "metadata", [&](std::string a, std::string b) {
     detail.metadata.emplace_back(std::move(a), std::move(b));
   });
-  ForEachPair(Member(json, "violations"), [&](std::string a, std::string b) {
+  ForEachPair(json, "violations", [&](std::string a, std::string b) {
     detail.violations.push_back({std::move(a), std::move(b)});
   });
   int64_t retry_after = 0;
@@ -240,6 +216,9 @@ std::string EncodeContainer(const ContainerRecord& record) {
   Put(&json, "end", status.output_end_offset);
   Json effective = EncodeEffective(status.effective);
   if (!effective.empty()) json["effective"] = std::move(effective);
+  for (const Endpoint& endpoint : status.networks) {
+    json["networks"].push_back(EncodeEndpoint(endpoint));
+  }
   Put(&json, "delete_time", status.delete_time);
   Put(&json, "expire_time", status.expire_time);
   Put(&json, "intent", Number(record.intent));
@@ -267,6 +246,9 @@ absl::Status DecodeContainer(std::string_view text, ContainerRecord* record) {
   Get(json, "end", &status.output_end_offset);
   const Json* effective = Member(json, "effective");
   if (effective != nullptr) status.effective = DecodeEffective(*effective);
+  ForEachItem(json, "networks", [&](const Json& item) {
+    status.networks.push_back(DecodeEndpoint(item));
+  });
   Get(json, "delete_time", &status.delete_time);
   Get(json, "expire_time", &status.expire_time);
   GetEnum(json, "intent", Intent::kDelete, Intent::kNone, &record->intent);
@@ -370,7 +352,7 @@ std::string EncodeEventExtra(const Event& event) {
 absl::Status DecodeEventExtra(std::string_view text, Event* event) {
   if (text.empty()) return absl::OkStatus();
   CAISSON_ASSIGN_OR_RETURN(const Json json, ParseObject(text, "event"));
-  ForEachPair(Member(json, "attributes"), [&](std::string a, std::string b) {
+  ForEachPair(json, "attributes", [&](std::string a, std::string b) {
     event->attributes.emplace_back(std::move(a), std::move(b));
   });
   Get(json, "request", &event->request_id);

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error_detail.h"
 #include "runtime/base/status_matchers.h"
+#include "server/store/network_codec.h"
 
 namespace caisson::store {
 namespace {
@@ -76,6 +77,28 @@ void ExpectFullExit(const ExitInfo& exit) {
   EXPECT_EQ(exit.exit_time, full.exit_time);
 }
 
+Endpoint FullEndpoint() {
+  Endpoint endpoint;
+  endpoint.id = "e";
+  endpoint.network_id = "n";
+  endpoint.network_name = "blue";
+  endpoint.interface = "eth1";
+  endpoint.mac = "02:42:0a:01:00:02";
+  endpoint.addresses = {"10.1.0.2/16", "fd00::2/64"};
+  endpoint.gateways = {"10.1.0.1", "fd00::1"};
+  endpoint.aliases = {"db", "db.blue"};
+  endpoint.default_route = true;
+  endpoint.routes = {{"10.9.0.0/16", "10.1.0.9", 50}, {"10.8.0.0/16", "", 0}};
+  endpoint.ingress = spec::Bandwidth{8'000'000'000, 65'536};
+  endpoint.egress = spec::Bandwidth{};
+  endpoint.ports = {{"tcp", "0.0.0.0", 8080, 80, 1},
+                    {"udp", "::", 5000, 5000, 10},
+                    {"sctp", "127.0.0.1", 9, 9, 0}};
+  endpoint.host_link = "cs0";
+  endpoint.attached = true;
+  return endpoint;
+}
+
 TEST(CodecTest, AContainerComesBack) {
   ContainerRecord record;
   record.name = "web";
@@ -86,6 +109,7 @@ TEST(CodecTest, AContainerComesBack) {
   record.status.exit = FullExit();
   record.status.output_end_offset = 10;
   record.status.effective = {"default/1", {"CAP_KILL"}, -1, "0:0", "/c/x"};
+  record.status.networks = {FullEndpoint(), Endpoint()};
   record.status.expire_time = absl::InfiniteFuture();
   record.intent = Intent::kDelete;
   record.kernel = {"boot", 12, "c/x"};
@@ -110,6 +134,8 @@ TEST(CodecTest, AContainerComesBack) {
   EXPECT_EQ(back.status.effective.pids_limit, -1);
   EXPECT_EQ(back.status.effective.user, "0:0");
   EXPECT_EQ(back.status.effective.cgroup_path, "/c/x");
+  EXPECT_THAT(back.status.networks,
+              testing::ElementsAre(FullEndpoint(), Endpoint()));
   EXPECT_EQ(back.status.delete_time, absl::InfinitePast());
   EXPECT_EQ(back.status.expire_time, absl::InfiniteFuture());
   EXPECT_EQ(back.intent, Intent::kDelete);
@@ -156,6 +182,62 @@ TEST(CodecTest, AnExecComesBack) {
   EXPECT_EQ(back.expire_time, absl::FromUnixNanos(3));
   EXPECT_EQ(back.create_revision, 5);
   EXPECT_EQ(back.revision, 6);
+}
+
+TEST(CodecTest, AContainerOfBeforeNetworksHasNone) {
+  ContainerRecord back;
+  ASSERT_THAT(DecodeContainer(R"({"name":"web","state":1})", &back), IsOk());
+  EXPECT_THAT(back.status.networks, testing::IsEmpty());
+}
+
+TEST(CodecTest, ANetworkComesBack) {
+  auto spec = std::make_shared<spec::NetworkSpec>();
+  spec->name = "blue";
+  spec->labels = {{"team", "a"}};
+  spec->driver = "ipvlan";
+  spec->nat4.source = "192.0.2.1";
+  spec->subnets = {{"10.1.0.0/16", "", {}, {}}};
+  NetworkRecord record;
+  record.name = "blue";
+  record.spec = spec;
+  record.subnets = {
+      {"10.1.0.0/16", "10.1.0.1", {{"10.1.2.0", "10.1.2.9"}}, {"10.1.2.5"}},
+      {"fd00::/64", "fd00::1", {}, {}}};
+  record.intent = Intent::kDelete;
+  record.up = true;
+  record.request_id = "r";
+  record.create_time = absl::FromUnixNanos(1);
+  record.create_revision = 4;
+  record.revision = 9;
+
+  NetworkRecord back;
+  ASSERT_THAT(DecodeNetwork(EncodeNetwork(record), &back), IsOk());
+  EXPECT_EQ(back.name, "blue");
+  ASSERT_NE(back.spec, nullptr);
+  EXPECT_EQ(*back.spec, *spec);
+  EXPECT_EQ(back.subnets, record.subnets);
+  EXPECT_EQ(back.intent, Intent::kDelete);
+  EXPECT_TRUE(back.up);
+  EXPECT_EQ(back.request_id, "r");
+  EXPECT_EQ(back.create_time, absl::FromUnixNanos(1));
+  EXPECT_EQ(back.create_revision, 4);
+  EXPECT_EQ(back.revision, 9);
+}
+
+TEST(CodecTest, ANetworkWithNothingSetComesBack) {
+  NetworkRecord back;
+  ASSERT_THAT(DecodeNetwork(EncodeNetwork(NetworkRecord()), &back), IsOk());
+  EXPECT_EQ(back.spec, nullptr);
+  EXPECT_THAT(back.subnets, testing::IsEmpty());
+  EXPECT_FALSE(back.up);
+  EXPECT_EQ(back.create_time, absl::InfinitePast());
+}
+
+// What a newer version wrote of a network may be its protection.
+TEST(CodecTest, ANetworkWithAnUnknownPartOfItsSpecIsAnError) {
+  NetworkRecord back;
+  EXPECT_EQ(DecodeNetwork(R"({"name":"n","spec":{"wall":1}})", &back).code(),
+            absl::StatusCode::kDataLoss);
 }
 
 TEST(CodecTest, ARecordedFailureKeepsItsCause) {
@@ -207,6 +289,7 @@ TEST(CodecTest, WrongTypesAreIgnoredAndUnknownNumbersFallBack) {
   ContainerRecord back;
   ASSERT_THAT(DecodeContainer(R"({"name":5,"run":"x","pid":99999999999,
       "state":77,"exit":[1],"effective":{"capabilities":[1,"CAP_KILL"]},
+      "networks":[{"id":5,"aliases":{},"routes":[1],"ingress":2}],
       "start_time":18446744073709551615,"new":{}})",
                               &back),
               IsOk());
@@ -217,6 +300,9 @@ TEST(CodecTest, WrongTypesAreIgnoredAndUnknownNumbersFallBack) {
   EXPECT_EQ(back.status.start_time, absl::InfinitePast());
   EXPECT_THAT(back.status.effective.capabilities,
               testing::ElementsAre("CAP_KILL"));
+  ASSERT_EQ(back.status.networks.size(), 1u);
+  EXPECT_EQ(back.status.networks[0].id, "");
+  EXPECT_EQ(back.status.networks[0].routes.size(), 1u);
 }
 
 TEST(CodecTest, WhatIsNoObjectIsAnError) {

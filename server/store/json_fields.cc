@@ -2,12 +2,22 @@
 
 #include <limits>
 
+#include "absl/strings/str_cat.h"
+
 #include "server/store/codec.h"
+#include "server/store/string_view.h"
 
 namespace caisson::store {
 
 Json ParseJson(std::string_view text) {
   return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
+
+absl::StatusOr<Json> ParseObject(std::string_view text, std::string_view what) {
+  Json json = ParseJson(text);
+  if (json.is_object()) return json;
+  return absl::InternalError(
+      absl::StrCat("store: a ", AbslView(what), " row is not a JSON object"));
 }
 
 std::string DumpJson(const Json& json) {
@@ -24,6 +34,15 @@ void Get(const Json& object, const char* key, std::string* value) {
   const Json* member = Member(object, key);
   if (member == nullptr || !member->is_string()) return;
   *value = *member->get_ptr<const std::string*>();
+}
+
+void Get(const Json& object, const char* key, std::vector<std::string>* value) {
+  const Json* member = Member(object, key);
+  if (member == nullptr || !member->is_array()) return;
+  value->clear();
+  for (const Json& item : *member) {
+    if (item.is_string()) value->push_back(item.get<std::string>());
+  }
 }
 
 void Get(const Json& object, const char* key, bool* value) {
@@ -80,6 +99,10 @@ void Get(const Json& object, const char* key,
 }
 
 void Put(Json* object, const char* key, const std::string& value) {
+  if (!value.empty()) (*object)[key] = value;
+}
+
+void Put(Json* object, const char* key, const std::vector<std::string>& value) {
   if (!value.empty()) (*object)[key] = value;
 }
 

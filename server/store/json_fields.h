@@ -10,7 +10,9 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include <nlohmann/json.hpp>
 
@@ -20,14 +22,25 @@ using Json = nlohmann::json;
 
 // Discarded on a syntax error; an object otherwise is the caller's to check.
 Json ParseJson(std::string_view text);
+// INTERNAL when `text` is anything else; `what` is the kind of its row.
+absl::StatusOr<Json> ParseObject(std::string_view text, std::string_view what);
 // Never fails: bytes that are not UTF-8 become U+FFFD.
 std::string DumpJson(const Json& json);
 
 // The member, or null.
 const Json* Member(const Json& object, const char* key);
 
+// Calls `use(item)` for each element of the member, if that is an array.
+template <typename Use>
+void ForEachItem(const Json& object, const char* key, Use use) {
+  const Json* array = Member(object, key);
+  if (array == nullptr || !array->is_array()) return;
+  for (const Json& item : *array) use(item);
+}
+
 // Leave the value alone when the member is missing or of another type.
 void Get(const Json& object, const char* key, std::string* value);
+void Get(const Json& object, const char* key, std::vector<std::string>* value);
 void Get(const Json& object, const char* key, bool* value);
 void Get(const Json& object, const char* key, int64_t* value);
 void Get(const Json& object, const char* key, int32_t* value);
@@ -36,6 +49,12 @@ void Get(const Json& object, const char* key, std::optional<int64_t>* value);
 void Get(const Json& object, const char* key, std::optional<uint32_t>* value);
 void Get(const Json& object, const char* key,
          std::optional<absl::Duration>* value);
+
+template <typename E>
+int64_t Number(E value) {
+  static_assert(std::is_enum_v<E>);
+  return static_cast<int64_t>(value);
+}
 
 // A number outside [0, last] becomes `fallback`: written by a newer version.
 template <typename E>
@@ -52,6 +71,7 @@ void GetEnum(const Json& object, const char* key, E last, E fallback,
 
 // Set only what carries information, so that rows stay small.
 void Put(Json* object, const char* key, const std::string& value);
+void Put(Json* object, const char* key, const std::vector<std::string>& value);
 void Put(Json* object, const char* key, int64_t value);
 void Put(Json* object, const char* key, absl::Time value);
 void Put(Json* object, const char* key, const std::optional<int64_t>& value);
