@@ -134,8 +134,8 @@ absl::Status OpenCore(const Flags& flags, Daemon* daemon) {
   options.cgroup_base = flags.cgroup_base;
   options.shim_path = flags.shim;
   CAISSON_ASSIGN_OR_RETURN(
-      daemon->core, core::Core::Open(std::move(options), daemon->store.get(),
-                                     daemon->output.get()));
+      daemon->core,
+      core::Core::Open(options, daemon->store.get(), daemon->output.get()));
   return daemon->core->Recover();
 }
 

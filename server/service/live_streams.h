@@ -28,7 +28,7 @@ class LiveStreams {
     {
       absl::MutexLock lock(&mutex_);
       ended = ended_;
-      if (!ended) streams_[stream] = end;
+      if (!ended) streams_[stream] = std::move(end);
     }
     if (ended) end(*ended);
   }
