@@ -111,4 +111,15 @@ std::vector<std::string> AdminFields(const ExecSpec& spec) {
   return out;
 }
 
+std::vector<std::string> AdminFields(const NetworkSpec& spec) {
+  Fields out;
+  // The others give containers a place on a link of the host.
+  const std::string& driver = spec.driver;
+  if (!driver.empty() && driver != "bridge" && driver != "ptp") {
+    out.push_back("spec.driver");
+  }
+  if (!spec.interface.empty()) out.push_back("spec.interface");
+  return out;
+}
+
 }  // namespace caisson::spec

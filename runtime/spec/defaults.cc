@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/str_cat.h"
 #include "runtime/spec/capability.h"
 #include "runtime/spec/rlimit.h"
 #include "runtime/spec/signal.h"
@@ -234,6 +235,21 @@ void CompleteResources(Resources* resources) {
   }
 }
 
+void CompleteNetwork(Network* network) {
+  if (network->mode == NetworkMode::kDefault) {
+    network->mode = NetworkMode::kNone;
+  }
+  for (size_t i = 0; i < network->networks.size(); ++i) {
+    std::string& interface = network->networks[i].interface;
+    if (interface.empty()) interface = base::StrCat("eth", i);
+  }
+  for (PortMapping& port : network->ports) {
+    if (port.host_ip.empty()) port.host_ip = kDefaultHostIp;
+    if (port.protocol.empty()) port.protocol = kDefaultProtocol;
+    if (port.count == 0) port.count = 1;
+  }
+}
+
 void CompleteNamespaces(ContainerSpec* spec) {
   Namespaces& all = spec->namespaces;
   for (Namespace* ns : {&all.pid, &all.ipc, &all.uts, &all.cgroup}) {
@@ -242,9 +258,7 @@ void CompleteNamespaces(ContainerSpec* spec) {
   if (all.time.mode == NamespaceMode::kDefault) {
     all.time.mode = NamespaceMode::kHost;
   }
-  if (spec->network.mode == NetworkMode::kDefault) {
-    spec->network.mode = NetworkMode::kNone;
-  }
+  CompleteNetwork(&spec->network);
   if (!spec->user_namespace.explicit_maps.has_value()) {
     spec->user_namespace.host = true;
   }
@@ -350,6 +364,21 @@ ExecSpec WithDefaults(const ExecSpec& spec, const ContainerSpec& container) {
   }
   if (result.spool_bytes == 0) result.spool_bytes = kDefaultSpoolBytes;
   if (!result.retention.has_value()) result.retention = kDefaultRetention;
+  return result;
+}
+
+NetworkSpec WithDefaults(const NetworkSpec& spec, std::string_view id) {
+  NetworkSpec result = spec;
+  if (result.name.empty()) result.name = id.substr(0, kShortIdDigits);
+  if (result.driver.empty()) result.driver = kDefaultDriver;
+  if (result.mode.empty() && result.driver == "macvlan") result.mode = "bridge";
+  if (result.mode.empty() && result.driver == "ipvlan") result.mode = "l2";
+  // Only where packets pass the host can it keep networks apart.
+  const bool passes_host =
+      result.driver == kDefaultDriver || result.driver == "ptp";
+  if (passes_host && result.isolation == NetworkIsolation::kUnspecified) {
+    result.isolation = NetworkIsolation::kNetwork;
+  }
   return result;
 }
 

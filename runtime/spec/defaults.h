@@ -29,6 +29,9 @@ inline constexpr absl::Duration kDefaultRetention = absl::Minutes(10);
 inline constexpr std::string_view kDefaultStopSignal = "SIGTERM";
 // The version of the filter that "default" means today.
 inline constexpr std::string_view kDefaultSeccompProfile = "default/1";
+inline constexpr std::string_view kDefaultHostIp = "127.0.0.1";
+inline constexpr std::string_view kDefaultProtocol = "tcp";
+inline constexpr std::string_view kDefaultDriver = "bridge";
 inline constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -51,6 +54,10 @@ ContainerSpec WithDefaults(const ContainerSpec& spec, std::string_view id = {});
 // (capabilities, rlimits, umask, oom_score_adj) comes from `container`, which
 // is effective.
 ExecSpec WithDefaults(const ExecSpec& spec, const ContainerSpec& container);
+
+// The same for a network. What depends on the host and on other networks stays
+// unset: subnets, gateways, mtu.
+NetworkSpec WithDefaults(const NetworkSpec& spec, std::string_view id = {});
 
 }  // namespace caisson::spec
 

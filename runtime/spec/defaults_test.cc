@@ -218,5 +218,52 @@ TEST(DefaultsTest, AnExecWithAnotherUserGetsNotItsGroups) {
   EXPECT_THAT(effective.process.extra_groups, IsEmpty());
 }
 
+TEST(DefaultsTest, PortsAreOfTheLoopbackUnlessAskedOtherwise) {
+  ContainerSpec spec = ValidSpec();
+  spec.network.mode = NetworkMode::kAttach;
+  spec.network.networks = {{.network = "a"},
+                           {.network = "b", .interface = "lan0"},
+                           {.network = "c"}};
+  spec.network.ports = {{.container_port = 80},
+                        {.container_port = 53,
+                         .host_port = 53,
+                         .host_ip = "::",
+                         .protocol = "udp",
+                         .count = 2}};
+  const Network network = WithDefaults(spec, kId).network;
+  EXPECT_EQ(network.networks[0].interface, "eth0");
+  EXPECT_EQ(network.networks[1].interface, "lan0");
+  EXPECT_EQ(network.networks[2].interface, "eth2");
+  EXPECT_EQ(network.ports[0].host_ip, "127.0.0.1");
+  EXPECT_EQ(network.ports[0].host_port, 0);
+  EXPECT_EQ(network.ports[0].protocol, "tcp");
+  EXPECT_EQ(network.ports[0].count, 1);
+  EXPECT_EQ(network.ports[1], spec.network.ports[1]);
+}
+
+TEST(DefaultsTest, NetworksAreBridgesOnTheirOwn) {
+  const NetworkSpec bridge = WithDefaults(NetworkSpec(), kId);
+  EXPECT_EQ(bridge.name, "0123456789ab");
+  EXPECT_EQ(bridge.driver, "bridge");
+  EXPECT_EQ(bridge.mode, "");
+  EXPECT_EQ(bridge.isolation, NetworkIsolation::kNetwork);
+  EXPECT_FALSE(bridge.ingress);
+  EXPECT_EQ(bridge.nat4, Nat());
+}
+
+TEST(DefaultsTest, TheEffectiveNetworkIsValidAndStaysTheSame) {
+  for (const char* driver :
+       {"bridge", "ptp", "macvlan", "ipvlan", "host-device"}) {
+    NetworkSpec spec;
+    spec.driver = driver;
+    if (spec.driver != "bridge" && spec.driver != "ptp") {
+      spec.interface = "eth0";
+    }
+    const NetworkSpec effective = WithDefaults(spec, kId);
+    EXPECT_THAT(Validate(effective), IsEmpty()) << driver;
+    EXPECT_EQ(WithDefaults(effective, kId), effective) << driver;
+  }
+}
+
 }  // namespace
 }  // namespace caisson::spec

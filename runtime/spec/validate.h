@@ -21,14 +21,16 @@ namespace caisson::spec {
 inline constexpr size_t kMaxViolations = 64;
 std::vector<base::FieldViolation> Validate(const ContainerSpec& spec);
 std::vector<base::FieldViolation> Validate(const ExecSpec& spec);
+std::vector<base::FieldViolation> Validate(const NetworkSpec& spec);
 
 // Fields whose use is for administrators ("spec.security.privileged"): they
 // reach the host's files, devices, namespaces or ids. Empty: anybody may.
 std::vector<std::string> AdminFields(const ContainerSpec& spec);
 std::vector<std::string> AdminFields(const ExecSpec& spec);
+std::vector<std::string> AdminFields(const NetworkSpec& spec);
 
-// Empty, or why `name` cannot be the name of a container. Used for references
-// in requests as well.
+// Empty, or why `name` cannot be the name of a container or a network. Used for
+// references in requests as well.
 std::string NameProblem(std::string_view name);
 
 }  // namespace caisson::spec

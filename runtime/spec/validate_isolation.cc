@@ -67,21 +67,6 @@ void CheckNamespace(const std::string& field, const Namespace& ns,
   out->Add(field, "is not a kind of namespace");
 }
 
-void CheckNetwork(const Network& network, Violations* out) {
-  switch (network.mode) {
-    case NetworkMode::kDefault:
-    case NetworkMode::kNone:
-    case NetworkMode::kHost:
-      return;
-    case NetworkMode::kContainer:
-      out->CheckReference("spec.network.container", network.container);
-      return;
-    case NetworkMode::kAttach:
-      break;  // not yet
-  }
-  out->Add("spec.network", "is not a kind of network");
-}
-
 // False when the numbers of `map` are out of range.
 bool CheckIdMap(const std::string& field, const IdMap& map, Violations* out) {
   const bool ok = map.container_id >= 0 && map.container_id <= kMaxId &&
@@ -177,8 +162,8 @@ void CheckSysctls(const ContainerSpec& spec, Violations* out) {
   const auto is_private = [](NamespaceMode mode) {
     return mode == NamespaceMode::kDefault || mode == NamespaceMode::kPrivate;
   };
-  const bool own_network = spec.network.mode == NetworkMode::kDefault ||
-                           spec.network.mode == NetworkMode::kNone;
+  const bool own_network = spec.network.mode != NetworkMode::kHost &&
+                           spec.network.mode != NetworkMode::kContainer;
   for (const auto& [name, value] : spec.sysctls) {
     const std::string field = AtKey("spec.sysctls", name);
     switch (SysctlScopeOf(name)) {

@@ -51,11 +51,12 @@ void Violations::CheckText(const std::string& field, std::string_view text) {
 }
 
 void Violations::CheckReference(const std::string& field,
-                                std::string_view reference) {
+                                std::string_view reference,
+                                std::string_view kind) {
   if (reference.empty()) {
-    Add(field, "must be the id or name of a container");
+    Add(field, base::StrCat("must be the id or name of a ", kind));
   } else if (!base::LooksLikeId(reference) && !NameProblem(reference).empty()) {
-    Add(field, "is not the id or name of a container");
+    Add(field, base::StrCat("is not the id or name of a ", kind));
   }
 }
 

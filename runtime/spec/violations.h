@@ -34,8 +34,9 @@ class Violations {
   void CheckPath(const std::string& field, std::string_view path);
   // No NUL byte.
   void CheckText(const std::string& field, std::string_view text);
-  // An id or what could be a name.
-  void CheckReference(const std::string& field, std::string_view reference);
+  // An id or what could be a name of a `kind`.
+  void CheckReference(const std::string& field, std::string_view reference,
+                      std::string_view kind = "container");
 
   std::vector<base::FieldViolation> Take() { return std::move(list_); }
 
@@ -68,6 +69,7 @@ void CheckMounts(const std::string& path, const std::vector<Mount>& mounts,
 void CheckDevices(const std::string& path, const std::vector<Device>& devices,
                   Violations* out);
 void CheckIsolation(const ContainerSpec& spec, Violations* out);
+void CheckNetwork(const Network& network, Violations* out);
 void CheckSecurity(const std::string& path, const SecurityOptions& security,
                    Violations* out);
 
