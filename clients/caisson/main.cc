@@ -76,7 +76,7 @@ const VerbInfo* FindVerb(const std::vector<std::string>& words, size_t* used) {
   return nullptr;
 }
 
-int RunVerb(const VerbInfo& info, std::vector<std::string> words,
+int RunVerb(const VerbInfo& info, const std::vector<std::string>& words,
             std::string address) {
   Flags flags(std::string(info.name) + " " + info.usage, info.summary);
   const std::unique_ptr<Verb> verb = info.make();

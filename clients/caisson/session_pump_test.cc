@@ -35,7 +35,10 @@ class NotingSession : public client::Session {
   // Once so many were sent.
   std::vector<std::string> Notes(size_t count) {
     absl::MutexLock lock(&mutex_);
-    const auto enough = [&] { return notes_.size() >= count; };
+    const auto enough = [&] {
+      mutex_.AssertHeld();  // as Await calls it
+      return notes_.size() >= count;
+    };
     mutex_.Await(absl::Condition(&enough));
     return notes_;
   }
