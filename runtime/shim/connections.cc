@@ -67,9 +67,11 @@ int Connections::Add(base::UniqueFd socket) noexcept {
 }
 
 void Connections::Broadcast(FrameType type, uint32_t target, const void* body,
-                            size_t body_bytes) noexcept {
+                            size_t body_bytes, const int* fds,
+                            int fd_count) noexcept {
   for (Peer& peer : peers_) {
-    if (peer.socket_.is_valid()) peer.Send(type, target, body, body_bytes);
+    if (!peer.socket_.is_valid()) continue;
+    peer.Send(type, target, body, body_bytes, nullptr, 0, fds, fd_count);
   }
 }
 
@@ -113,11 +115,9 @@ void Connections::ResumeListening() noexcept {
 }
 
 void Connections::Receive(Peer* peer) noexcept {
-  int raw[kMaxFrameFds];
   FrameFds fds;
-  const int size = ReceiveMessage(peer->socket_.get(), buffer_, sizeof(buffer_),
-                                  raw, &fds.count);
-  for (int i = 0; i < fds.count; ++i) fds.fd[i].reset(raw[i]);
+  const int size =
+      ReceiveMessage(peer->socket_.get(), buffer_, sizeof(buffer_), &fds);
   if (size == -EAGAIN) return;
   FrameView frame;
   if (size <= 0 || !ParseFrame(buffer_, static_cast<size_t>(size), &frame)) {

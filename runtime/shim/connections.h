@@ -18,12 +18,6 @@ namespace caisson::shim {
 
 class Connections;
 
-// The descriptors that came with a frame; closes those that nobody took.
-struct FrameFds {
-  base::UniqueFd fd[kMaxFrameFds];
-  int count = 0;
-};
-
 class Peer {
  public:
   // 0, or the errno for which the peer was dropped.
@@ -68,7 +62,8 @@ class Connections {
 
   // To every peer.
   void Broadcast(FrameType type, uint32_t target, const void* body,
-                 size_t body_bytes) noexcept;
+                 size_t body_bytes, const int* fds = nullptr,
+                 int fd_count = 0) noexcept;
 
   bool has_peer() const noexcept;
   // Closes everything.

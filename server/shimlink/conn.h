@@ -37,10 +37,14 @@ struct ShimProcess {
 };
 
 class ShimConn;
+using ConnPtr = std::shared_ptr<ShimConn>;
 
 struct ConnHandlers {
-  // The frame points into the link's buffer: copy what is kept.
-  absl::AnyInvocable<void(ShimConn&, const shim::FrameView&)> on_frame;
+  // The frame points into the link's buffer: copy what is kept. Descriptors
+  // that are not taken are closed.
+  absl::AnyInvocable<void(const ConnPtr&, const shim::FrameView&,
+                          shim::FrameFds*)>
+      on_frame;
   // The peer is gone, or Close was called. Last, exactly once.
   absl::AnyInvocable<void()> on_closed;
   // For a spawned shim only: the keeper's answer, once and before on_closed. It
@@ -108,7 +112,6 @@ class ShimConn {
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
-using ConnPtr = std::shared_ptr<ShimConn>;
 
 }  // namespace caisson::shimlink
 

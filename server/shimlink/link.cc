@@ -31,14 +31,10 @@ struct alignas(8) FrameBuffer {
 
 // The next frame of a socket. False: nothing there (*ended: never again).
 bool ReceiveFrame(int socket_fd, FrameBuffer* buffer, shim::FrameView* frame,
-                  base::UniqueFd* first_fd, bool* ended) {
-  int fds[shim::kMaxFrameFds] = {};
-  int fd_count = 0;
+                  shim::FrameFds* fds, bool* ended) {
   const int size = shim::ReceiveMessage(socket_fd, buffer->bytes,
-                                        sizeof(buffer->bytes), fds, &fd_count);
+                                        sizeof(buffer->bytes), fds);
   *ended = size == 0 || (size < 0 && size != -EAGAIN);
-  for (int i = 1; i < fd_count; ++i) base::UniqueFd(fds[i]).reset();
-  if (fd_count > 0) first_fd->reset(fds[0]);
   if (size <= 0) return false;
   if (shim::ParseFrame(buffer->bytes, static_cast<size_t>(size), frame)) {
     return true;
@@ -257,15 +253,15 @@ void Link::Impl::HandleEvent(uint64_t tag, uint32_t events) {
 void Link::Impl::ReadConn(const EntryPtr& entry) {
   for (int i = 0; i < kFairShare; ++i) {
     shim::FrameView frame;
-    base::UniqueFd unexpected;  // shims send no descriptors
+    shim::FrameFds fds;
     bool ended = false;
-    if (!ReceiveFrame(entry->conn->socket_fd(), ThreadBuffer(), &frame,
-                      &unexpected, &ended)) {
+    if (!ReceiveFrame(entry->conn->socket_fd(), ThreadBuffer(), &frame, &fds,
+                      &ended)) {
       if (ended) CloseEntry(entry);
       return;
     }
     if (entry->handlers.on_frame) {
-      entry->handlers.on_frame(*entry->conn, frame);
+      entry->handlers.on_frame(entry->conn, frame, &fds);
     }
   }
 }
@@ -321,14 +317,14 @@ void Link::Impl::ReadKeeper() {
   if (keeper == nullptr) return;
   for (int i = 0; i < kFairShare; ++i) {
     shim::FrameView frame;
-    base::UniqueFd pid_fd;
+    shim::FrameFds fds;
     bool ended = false;
-    if (!ReceiveFrame(keeper->socket_fd(), ThreadBuffer(), &frame, &pid_fd,
+    if (!ReceiveFrame(keeper->socket_fd(), ThreadBuffer(), &frame, &fds,
                       &ended)) {
       if (ended) LoseKeeper("it closed its connection");
       return;
     }
-    OnKeeperFrame(frame, std::move(pid_fd));
+    OnKeeperFrame(frame, std::move(fds.fd[0]));
   }
 }
 

@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -54,10 +56,8 @@ Received Receive(int fd) {
   alignas(8) static thread_local char buffer[shim::kMaxFrameBytes];
   Received received;
   for (;;) {
-    int fds[shim::kMaxFrameFds];
-    int count = 0;
-    const int size =
-        shim::ReceiveMessage(fd, buffer, sizeof(buffer), fds, &count);
+    shim::FrameFds fds;
+    const int size = shim::ReceiveMessage(fd, buffer, sizeof(buffer), &fds);
     if (size == -EAGAIN) {
       pollfd wait = {fd, POLLIN, 0};
       ::poll(&wait, 1, -1);
@@ -72,9 +72,34 @@ Received Receive(int fd) {
     received.type = frame.header.type;
     received.target = frame.header.target;
     received.body.assign(frame.body, frame.body_bytes);
-    for (int i = 0; i < count; ++i) received.fds.emplace_back(fds[i]);
+    for (int i = 0; i < fds.count; ++i) {
+      received.fds.push_back(std::move(fds.fd[i]));
+    }
     return received;
   }
+}
+
+// OOM with this many copies of the socket: SendFrame has a limit.
+void SendWithFds(int socket_fd, int count) {
+  const shim::OomBody body = {.kills = 1};
+  shim::FrameHeader header = shim::MakeHeader(FrameType::kOom, 0, sizeof(body));
+  iovec parts[] = {{&header, sizeof(header)},
+                   {const_cast<shim::OomBody*>(&body), sizeof(body)}};
+  const size_t bytes = sizeof(int) * static_cast<size_t>(count);
+  std::string control(CMSG_SPACE(bytes), '\0');
+  msghdr message = {};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(bytes);
+  const std::vector<int> fds(static_cast<size_t>(count), socket_fd);
+  std::memcpy(CMSG_DATA(rights), fds.data(), bytes);
+  ASSERT_EQ(::sendmsg(socket_fd, &message, 0),
+            static_cast<ssize_t>(sizeof(header) + sizeof(body)));
 }
 
 UniqueFd Listen(const std::string& path) {
@@ -97,6 +122,8 @@ UniqueFd Accept(int fd) {
 struct Log {
   absl::Mutex mutex;
   std::vector<FrameType> frames ABSL_GUARDED_BY(mutex);
+  // Of the frames, where somebody takes it; the others are closed.
+  UniqueFd taken ABSL_GUARDED_BY(mutex);
   absl::Notification closed;
   absl::Notification answered;
   absl::StatusOr<ShimProcess> shim = absl::UnknownError("no answer");
@@ -107,11 +134,14 @@ struct Log {
   }
   ConnHandlers Handlers() {
     ConnHandlers handlers;
-    handlers.on_frame = [this](ShimConn& conn, const shim::FrameView& frame) {
-      if (frame.header.type == FrameType::kPrepared) {
-        conn.Send(FrameType::kStart, 0);
-      }
+    handlers.on_frame = [this](const ConnPtr& conn,
+                               const shim::FrameView& frame,
+                               shim::FrameFds* fds) {
       absl::MutexLock lock(&mutex);
+      if (frame.header.type == FrameType::kPrepared) {
+        taken = std::move(fds->fd[0]);
+        conn->Send(FrameType::kStart, 0);
+      }
       frames.push_back(frame.header.type);
     };
     handlers.on_closed = [this] { closed.Notify(); };
@@ -229,6 +259,48 @@ TEST_F(LinkTest, FramesBeforeTheEndAreDelivered) {
   log.closed.WaitForNotification();
   EXPECT_TRUE(log.answered.HasBeenNotified());
   EXPECT_THAT(log.Frames(), ElementsAre(FrameType::kFailed));
+}
+
+TEST_F(LinkTest, DescriptorsOfAFrameAreTheHandlersOrClosed) {
+  OpenWithKeeper();
+  Log& log = NewLog();
+  ASSERT_TRUE(Spawn(&log).ok());
+  const Received spawn = Receive(keeper_.get());
+  const int control = spawn.fds[3].get();
+  int ends[2] = {};
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  const int sent[] = {read_end.get(), write_end.get()};
+  const shim::PhasesBody phases = {};
+  ASSERT_EQ(shim::SendFrame(control, FrameType::kPrepared, 0, &phases,
+                            sizeof(phases), nullptr, 0, sent, 2),
+            0);
+  EXPECT_EQ(Receive(control).type, FrameType::kStart);
+  {
+    absl::MutexLock lock(&log.mutex);
+    struct stat ours = {};
+    struct stat theirs = {};
+    ASSERT_EQ(::fstat(read_end.get(), &ours), 0);
+    ASSERT_EQ(::fstat(log.taken.get(), &theirs), 0);
+    EXPECT_EQ(theirs.st_ino, ours.st_ino);
+  }
+  // The write end came second and nobody took it: ours was the last one.
+  write_end.reset();
+  pollfd ended = {read_end.get(), 0, 0};
+  EXPECT_EQ(::poll(&ended, 1, -1), 1);
+  EXPECT_EQ(ended.revents, POLLHUP);
+}
+
+TEST_F(LinkTest, MoreDescriptorsThanAFrameMayHaveCloseTheConnection) {
+  OpenWithKeeper();
+  Log& log = NewLog();
+  ASSERT_TRUE(Spawn(&log).ok());
+  const Received spawn = Receive(keeper_.get());
+  SendWithFds(spawn.fds[3].get(), shim::kMaxFrameFds + 1);
+  AnswerSpawned();
+  log.closed.WaitForNotification();
+  EXPECT_TRUE(log.Frames().empty());
 }
 
 TEST_F(LinkTest, AFailedForkIsReportedWithItsErrno) {

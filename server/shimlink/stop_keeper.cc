@@ -72,11 +72,9 @@ absl::Status ReadAnswer(const Keeper& keeper) {
     char bytes[shim::kMaxFrameBytes];
   };
   const auto buffer = std::make_unique<Buffer>();
-  int fds[shim::kMaxFrameFds] = {};
-  int fd_count = 0;
+  shim::FrameFds fds;
   const int size = shim::ReceiveMessage(keeper.socket.get(), buffer->bytes,
-                                        sizeof(buffer->bytes), fds, &fd_count);
-  for (int i = 0; i < fd_count; ++i) base::UniqueFd(fds[i]).reset();
+                                        sizeof(buffer->bytes), &fds);
   if (size == 0) return absl::OkStatus();
   if (size < 0) {
     return base::SyscallErrorFrom(-size, "recvmsg", "keeper.sock");

@@ -37,10 +37,9 @@ enum class Manner { kEnds, kRefuses, kIgnores, kDiesAtOnce };
   pollfd ready = {peer.get(), POLLIN, 0};
   ::poll(&ready, 1, -1);
   alignas(8) static char buffer[shim::kMaxFrameBytes];
-  int fds[shim::kMaxFrameFds];
-  int count = 0;
+  shim::FrameFds fds;
   const int size =
-      shim::ReceiveMessage(peer.get(), buffer, sizeof(buffer), fds, &count);
+      shim::ReceiveMessage(peer.get(), buffer, sizeof(buffer), &fds);
   shim::FrameView frame;
   if (size <= 0 ||
       !shim::ParseFrame(buffer, static_cast<size_t>(size), &frame) ||

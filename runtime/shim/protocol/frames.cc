@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 namespace caisson::shim {
 
@@ -108,9 +107,8 @@ int SendFrame(int socket_fd, FrameType type, uint32_t target, const void* body,
   return sent < 0 ? errno : 0;
 }
 
-int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes, int* fds,
-                   int* fd_count) noexcept {
-  *fd_count = 0;
+int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes,
+                   FrameFds* fds) noexcept {
   iovec part = {buffer, buffer_bytes};
   msghdr message = {};
   message.msg_iov = &part;
@@ -132,12 +130,13 @@ int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes, int* fds,
       continue;
     }
     const size_t bytes = part_header->cmsg_len - CMSG_LEN(0);
-    memcpy(fds, CMSG_DATA(part_header), bytes);
-    *fd_count = static_cast<int>(bytes / sizeof(int));
+    int raw[kMaxFrameFds];
+    memcpy(raw, CMSG_DATA(part_header), bytes);
+    fds->count = static_cast<int>(bytes / sizeof(int));
+    for (int i = 0; i < fds->count; ++i) fds->fd[i].reset(raw[i]);
   }
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    for (int i = 0; i < *fd_count; ++i) ::close(fds[i]);
-    *fd_count = 0;
+    *fds = FrameFds();
     return -EBADMSG;
   }
   return static_cast<int>(size);

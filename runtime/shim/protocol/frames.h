@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/unique_fd.h"
 #include "runtime/shim/protocol/bodies.h"
 
 namespace caisson::shim {
@@ -31,6 +32,12 @@ struct FrameView {
   }
 };
 
+// The descriptors that came with a frame; closes those that nobody took.
+struct FrameFds {
+  base::UniqueFd fd[kMaxFrameFds];
+  int count = 0;
+};
+
 // Checks magic, version, type, length and the least body of the type. `data`
 // must be aligned to 8. False: not a frame.
 bool ParseFrame(const void* data, size_t size, FrameView* frame) noexcept;
@@ -50,11 +57,11 @@ int SendFrame(int socket_fd, FrameType type, uint32_t target, const void* body,
               int fd_count = 0) noexcept;
 
 // Receives one frame into `buffer` (at least kMaxFrameBytes, aligned to 8).
-// The descriptors that came with it are close-on-exec and belong to the
-// caller; at most kMaxFrameFds, more are closed. Returns its size; 0 at
-// the end of the stream; -errno (-EAGAIN: nothing there; -EBADMSG: truncated).
-int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes, int* fds,
-                   int* fd_count) noexcept;
+// *fds, which must be new, gets the descriptors that came with it, all of them
+// close-on-exec. Returns its size; 0 at the end of the stream; -errno (-EAGAIN:
+// nothing there; -EBADMSG: too large, or with more than kMaxFrameFds).
+int ReceiveMessage(int socket_fd, void* buffer, size_t buffer_bytes,
+                   FrameFds* fds) noexcept;
 
 }  // namespace caisson::shim
 

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -39,10 +41,11 @@ class FramesTest : public testing::Test {
  protected:
   Received Receive(int fd) {
     Received received;
-    int fds[kMaxFrameFds];
-    int count = 0;
-    received.size = ReceiveMessage(fd, buffer_, sizeof(buffer_), fds, &count);
-    for (int i = 0; i < count; ++i) received.fds.emplace_back(fds[i]);
+    FrameFds fds;
+    received.size = ReceiveMessage(fd, buffer_, sizeof(buffer_), &fds);
+    for (int i = 0; i < fds.count; ++i) {
+      received.fds.push_back(std::move(fds.fd[i]));
+    }
     received.valid =
         received.size > 0 &&
         ParseFrame(buffer_, static_cast<size_t>(received.size), &received.view);
@@ -113,10 +116,38 @@ TEST_F(FramesTest, AMessageThatDoesNotFitIsAnErrorAndItsDescriptorsAreClosed) {
   ASSERT_EQ(SendFrame(pair_.a.get(), FrameType::kStart, 0, large.data(),
                       large.size(), nullptr, 0, &fd, 1),
             0);
-  int fds[kMaxFrameFds];
-  int count = -1;
-  EXPECT_EQ(ReceiveMessage(pair_.b.get(), buffer_, 64, fds, &count), -EBADMSG);
-  EXPECT_EQ(count, 0);
+  FrameFds fds;
+  EXPECT_EQ(ReceiveMessage(pair_.b.get(), buffer_, 64, &fds), -EBADMSG);
+  EXPECT_EQ(fds.count, 0);
+  EXPECT_FALSE(fds.fd[0].is_valid());
+}
+
+TEST_F(FramesTest, MoreDescriptorsThanAFrameMayHaveAreAnError) {
+  FrameHeader header = MakeHeader(FrameType::kStart, 0, 0);
+  constexpr int kTooMany = kMaxFrameFds + 1;
+  int fds[kTooMany];
+  for (int& fd : fds) fd = pair_.a.get();
+  iovec part = {&header, sizeof(header)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
+  msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(fds));
+  memcpy(CMSG_DATA(rights), fds, sizeof(fds));
+  ASSERT_EQ(::sendmsg(pair_.a.get(), &message, 0),
+            static_cast<ssize_t>(sizeof(header)));
+  FrameFds received;
+  EXPECT_EQ(ReceiveMessage(pair_.b.get(), buffer_, sizeof(buffer_), &received),
+            -EBADMSG);
+  EXPECT_EQ(received.count, 0);
+  // What had arrived is closed: the end of the other end can be seen.
+  pair_.a.reset();
+  EXPECT_EQ(Receive(pair_.b.get()).size, 0);
 }
 
 TEST_F(FramesTest, SendingToNobodyIsAnErrorAndNoSignal) {

@@ -40,6 +40,18 @@ absl::StatusOr<std::map<std::string, plan::NamespaceOwner>> FindOwners(
   return owners;
 }
 
+void AnswerPrepared(const shimlink::ConnPtr& conn, StartGate* gate,
+                    const OnNetwork& on_network, shim::FrameFds* fds) {
+  if (on_network == nullptr) {
+    if (gate->TakeStart()) conn->Send(shim::FrameType::kStart, 0);
+  } else if (fds->fd[0].is_valid()) {
+    on_network(conn, std::move(fds->fd[0]));
+  } else {
+    // Not a shim of ours: without a connection it undoes what it has made.
+    conn->Close();
+  }
+}
+
 }  // namespace
 
 void PhaseClock::Mark(std::string name) {
@@ -61,14 +73,15 @@ Timings PhaseClock::Finish() {
 
 shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
                                   const std::shared_ptr<StartGate>& gate,
-                                  uint64_t link, const ShimEvents& events) {
+                                  uint64_t link, const ShimEvents& events,
+                                  OnNetwork on_network) {
   shimlink::ConnHandlers handlers;
-  handlers.on_frame = [queue, gate, link, on_frame = events.on_frame](
-                          shimlink::ShimConn& conn,
-                          const shim::FrameView& frame) {
-    if (frame.header.type == shim::FrameType::kPrepared && gate != nullptr &&
-        gate->TakeStart()) {
-      conn.Send(shim::FrameType::kStart, 0);
+  handlers.on_frame = [queue, gate, link, on_frame = events.on_frame,
+                       on_network = std::move(on_network)](
+                          const shimlink::ConnPtr& conn,
+                          const shim::FrameView& frame, shim::FrameFds* fds) {
+    if (frame.header.type == shim::FrameType::kPrepared && gate != nullptr) {
+      AnswerPrepared(conn, gate.get(), on_network, fds);
     }
     ShimFrame copy = {.type = frame.header.type,
                       .target = frame.header.target,

@@ -1,7 +1,8 @@
 // One start under way: from the plan to the program's first instruction.
 //
 //   Launch::Begin  plan, lock, memfd, keeper asked
-//     PREPARED --> START   (on the link's thread, unless it was called off)
+//     PREPARED --> START   (on the link's thread, unless it was called off;
+//                           with networks: once they are attached)
 //     STARTED | FAILED | closed  --> the container's queue
 //
 // Process: caissond. Thread: the container's queue; Gate from the link's too.
@@ -88,11 +89,19 @@ struct ShimEvents {
       on_spawned;
 };
 
-// Handlers that carry everything to `queue`, and answer PREPARED at once if
-// there is a gate.
+// The shim of a plan with kPlanNeedsNetwork is prepared, and this is the
+// container's network namespace, to be configured before START: whoever gets
+// it sends START through the gate when that is done, or closes the connection.
+// Called on the link's thread: must only post.
+using OnNetwork =
+    std::function<void(const shimlink::ConnPtr&, base::UniqueFd network)>;
+
+// Handlers that carry everything to `queue`. If there is a gate, PREPARED is
+// answered at once, or by `on_network`.
 shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
                                   const std::shared_ptr<StartGate>& gate,
-                                  uint64_t link, const ShimEvents& events);
+                                  uint64_t link, const ShimEvents& events,
+                                  OnNetwork on_network = nullptr);
 
 // The plan of the next run of a container. `named_reader`: started by Run.
 absl::StatusOr<plan::Plan> PlanContainer(const Env& env, const std::string& id,

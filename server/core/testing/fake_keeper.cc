@@ -42,10 +42,9 @@ TestFrame ReceiveFrame(int socket_fd) {
   alignas(8) static thread_local char buffer[shim::kMaxFrameBytes];
   TestFrame received;
   for (;;) {
-    int fds[shim::kMaxFrameFds];
-    int count = 0;
+    shim::FrameFds fds;
     const int size =
-        shim::ReceiveMessage(socket_fd, buffer, sizeof(buffer), fds, &count);
+        shim::ReceiveMessage(socket_fd, buffer, sizeof(buffer), &fds);
     if (size == -EAGAIN) {
       pollfd wait = {socket_fd, POLLIN, 0};
       ::poll(&wait, 1, -1);
@@ -60,7 +59,9 @@ TestFrame ReceiveFrame(int socket_fd) {
     received.type = frame.header.type;
     received.target = frame.header.target;
     received.body.assign(frame.body, frame.body_bytes);
-    for (int i = 0; i < count; ++i) received.fds.emplace_back(fds[i]);
+    for (int i = 0; i < fds.count; ++i) {
+      received.fds.push_back(std::move(fds.fd[i]));
+    }
     return received;
   }
 }
@@ -72,9 +73,11 @@ void FakeShim::Send(FrameType type, uint32_t target, const void* body,
   shim::SendFrame(control_.get(), type, target, body, size, tail, tail_size);
 }
 
-bool FakeShim::Prepare() {
+bool FakeShim::Prepare(int network_fd) {
   const shim::PhasesBody phases = {};
-  Send(FrameType::kPrepared, 0, &phases, sizeof(phases));
+  shim::SendFrame(control_.get(), FrameType::kPrepared, 0, &phases,
+                  sizeof(phases), nullptr, 0, &network_fd,
+                  network_fd >= 0 ? 1 : 0);
   const TestFrame frame = Receive();
   return frame.ok && frame.type == FrameType::kStart;
 }

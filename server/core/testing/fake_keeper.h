@@ -47,7 +47,8 @@ class FakeShim {
   TestFrame Receive() { return ReceiveFrame(control_.get()); }
 
   // PREPARED, then waits for START; false: the daemon left instead.
-  bool Prepare();
+  // `network_fd` is borrowed, for a plan that needs a network.
+  bool Prepare(int network_fd = -1);
   void Started(int32_t pid = 4711, uint32_t target = 0);
   void Failed(uint32_t op, int32_t err, uint32_t target = 0);
   void StdinProgress(int64_t offset, bool closed, uint32_t target = 0);
