@@ -181,6 +181,16 @@ void AddFreshNetwork(Launch& launch) {
                    "made its own");
 }
 
+// Interfaces and addresses are the daemon's matter, before the child does
+// anything: no op is needed.
+void HandNetworkOut(Launch& launch) {
+  if (launch.spec.network.mode != spec::NetworkMode::kAttach) return;
+  launch.draft.header.flags |= kPlanNeedsNetwork;
+  launch.draft.summary.push_back(
+      "network namespace: the container's own; its interfaces, addresses and "
+      "routes are there before the first step inside");
+}
+
 void AddCgroupNamespace(Launch& launch) {
   if (!IsPrivate(launch.spec.namespaces.cgroup)) return;
   Op op = MakeOp(OpKind::kUnshare, Executor::kChild);
@@ -274,6 +284,7 @@ absl::Status AddNamespaces(Launch& launch) {
   CAISSON_RETURN_IF_ERROR(AddNamespace(
       launch, kNet, NetworkNamespace(launch.spec.network), sources));
   AddFreshNetwork(launch);
+  HandNetworkOut(launch);
   if (wanted.time.mode != NamespaceMode::kDefault) {
     CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kTime, wanted.time, sources));
   }

@@ -271,6 +271,21 @@ TEST_F(BuilderTest, AFreshNetworkIsEnteredBeforeEverythingThatShowsIt) {
   EXPECT_LT(IndexOf(OpKind::kSetNamespaces), IndexOf(OpKind::kLoopbackUp));
 }
 
+TEST_F(BuilderTest, AnAttachedContainersNetworkIsConfiguredByTheDaemon) {
+  Build(Spec());
+  const std::vector<std::string> alone = Lines();
+  EXPECT_TRUE((view_.header->flags & kPlanNeedsNetwork) == 0);
+  spec::ContainerSpec spec = Spec();
+  spec.network.mode = spec::NetworkMode::kAttach;
+  spec.network.networks.emplace_back();
+  Build(spec);
+  EXPECT_TRUE((view_.header->flags & kPlanNeedsNetwork) != 0);
+  EXPECT_TRUE((view_.header->flags & kPlanFreshNetwork) != 0);
+  EXPECT_TRUE((view_.header->clone_flags & CLONE_NEWNET) != 0);
+  EXPECT_EQ(Lines(), alone) << "all of it comes before the child's first step";
+  EXPECT_THAT(plan_.summary, Contains(HasSubstr("network namespace: ")));
+}
+
 TEST_F(BuilderTest, HostNamespacesAreLeftAlone) {
   spec::ContainerSpec spec = Spec();
   spec.namespaces.pid.mode = spec::NamespaceMode::kHost;

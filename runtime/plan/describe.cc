@@ -278,7 +278,7 @@ void DescribeNamespace(const PlanView& plan, const Op& op, StepText* out) {
       out->target = NamespaceNames(op.a);
       break;
     case OpKind::kWaitBarrier:
-      out->target = op.a == kMapped ? "ids are mapped" : "the network is ready";
+      out->target = "ids are mapped";
       break;
     default:
       out->target = std::string(View(plan, op.s1));

@@ -32,7 +32,8 @@ enum PlanFlag : uint32_t {
       1u << 2,  // starts with a reader that applies back-pressure
   kPlanKillWithoutDaemon = 1u << 3,  // lost control connection = disconnect
   kPlanNeedsMapped = 1u << 4,        // run PARENT ops, then send kMapped
-  kPlanNeedsNetwork = 1u << 5,  // send kNetworkReady when the daemon says so
+  // Hand the network namespace to the daemon, which configures it before kGo.
+  kPlanNeedsNetwork = 1u << 5,
   kPlanSharedPidNamespace = 1u << 6,  // descendants may outlive the first one
   kPlanCgroupKill = 1u << 7,          // cgroup::Group::has_kill
   kPlanFreshNetwork = 1u << 8,        // kSlotNetwork may be filled

@@ -13,11 +13,12 @@ namespace caisson::plan {
 
 // Who executes an op, in the order of time.
 //
-//   shim   PREPARE --- clone3 --- PARENT --- kMapped ---- kNetworkReady
-//                        |                      |              |
-//   child                +--- CHILD (waits) ----+---- CHILD ---+--- EXEC
+//   shim   PREPARE --- clone3 --- PARENT --- kGo ------ kMapped
+//                        |                    |            |
+//   child                +------ waits -------+--- CHILD --+-- CHILD --- EXEC
 //
-// An exec into a running container has PREPARE and EXEC ops only.
+// Between PREPARE and kGo the daemon may configure the network namespace. An
+// exec into a running container has PREPARE and EXEC ops only.
 enum class Executor : uint8_t {
   kPrepare = 0,  // shim, before clone: cgroup, detached mounts, the pty
   kParent = 1,   // shim, after clone: what needs the child's pid
@@ -30,7 +31,7 @@ inline constexpr uint8_t kExecutorCount = 4;
 // waits only where the plan has a kWaitBarrier op; PlanHeader::flags says
 // which ones, so the shim knows without reading the ops. kGo is before all
 // ops, and the shim's own matter.
-enum Barrier : uint8_t { kMapped = 1, kNetworkReady = 2, kGo = 3 };
+enum Barrier : uint8_t { kMapped = 1, kGo = 2 };
 
 // Slots are ints: an fd, or a pid for kSlotChildPid; -1 is empty. The first
 // ones have a fixed meaning, the builder numbers the rest from kFirstFreeSlot.

@@ -1,4 +1,5 @@
 // OpenPlan: the one place that checks a plan's bounds.
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -77,6 +78,11 @@ bool ValidHeader(const PlanHeader& header, uint64_t size) noexcept {
       header.header_bytes != sizeof(PlanHeader) || header.total_bytes != size ||
       header.op_count > kMaxOps || header.slot_count < kFirstFreeSlot ||
       header.slot_count > kMaxSlots || header.kind > PlanKind::kExec) {
+    return false;
+  }
+  // What the daemon gets to configure must not be the host's.
+  if ((header.flags & kPlanNeedsNetwork) != 0 &&
+      (header.clone_flags & CLONE_NEWNET) == 0) {
     return false;
   }
   return header.arena_bytes > 0 &&

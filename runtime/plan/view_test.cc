@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -121,6 +122,15 @@ TEST_F(ViewTest, RefusesForeignAndDamagedHeaders) {
       [](PlanHeader* h) { h->policy.stdin_mode = static_cast<StdinMode>(9); }));
   EXPECT_FALSE(OpensWithHeader(
       [](PlanHeader* h) { h->policy.cgroup_directories.size = 1u << 30; }));
+}
+
+TEST_F(ViewTest, OnlyANetworkOfItsOwnCanBeHandedOut) {
+  EXPECT_FALSE(
+      OpensWithHeader([](PlanHeader* h) { h->flags = kPlanNeedsNetwork; }));
+  EXPECT_TRUE(OpensWithHeader([](PlanHeader* h) {
+    h->flags = kPlanNeedsNetwork;
+    h->clone_flags = CLONE_NEWNET;
+  }));
 }
 
 TEST_F(ViewTest, RefusesOpsThatLeaveTheirBounds) {

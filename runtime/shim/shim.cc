@@ -136,10 +136,29 @@ bool Shim::IsOurPlan() const noexcept {
 void Shim::Prepare() noexcept {
   container_.set_fork_ns(MonotonicNs() - arguments_->request_ns);
   if (!container_.Prepare()) return;
-  const PhasesBody& phases = container_.phases();
-  Send(FrameType::kPrepared, 0, &phases, sizeof(phases));
-  // While the daemon decides: what it will most likely ask for.
+  // While the daemon decides: what it will most likely ask for. But it cannot
+  // decide before there is what it has to configure.
+  const bool clone_first = container_.network_comes_with_clone();
+  if (!clone_first && !SendPrepared()) return;
   container_.Clone();
+  if (clone_first && container_.is_launching()) SendPrepared();
+}
+
+// To the daemon that asked: before START there is no other.
+bool Shim::SendPrepared() noexcept {
+  base::UniqueFd network;
+  if (container_.needs_network()) {
+    network = container_.OpenNetwork();
+    if (!network.is_valid()) {
+      container_.FailLaunch(errno);
+      return false;
+    }
+  }
+  const PhasesBody& phases = container_.phases();
+  const int fd = network.get();
+  connections_.Broadcast(FrameType::kPrepared, 0, &phases, sizeof(phases), &fd,
+                         network.is_valid() ? 1 : 0);
+  return true;
 }
 
 // The socket is made while the child makes its mounts: until START nobody but

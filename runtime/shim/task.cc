@@ -37,8 +37,6 @@ int Task::Load(base::UniqueFd plan_fd, base::UniqueFd directory_fd) noexcept {
   if (plan().header->kind != kind || policy().exec_number != number()) {
     return EBADMSG;
   }
-  // Nobody configures networks between the barriers yet.
-  if (has_flag(plan::kPlanNeedsNetwork)) return EOPNOTSUPP;
   init::InitSlots(plan(), slots_);
   directory_ = std::move(directory_fd);
   return 0;

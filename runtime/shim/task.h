@@ -81,6 +81,17 @@ class Task final : public InputListener,
     slots_[plan::kSlotNetwork] = network.release();
   }
 
+  // The daemon configures the network namespace before Start.
+  bool needs_network() const noexcept {
+    return has_flag(plan::kPlanNeedsNetwork);
+  }
+  // And there is none before Clone.
+  bool network_comes_with_clone() const noexcept {
+    return needs_network() && slots_[plan::kSlotNetwork] < 0;
+  }
+  // Before Start, and after Clone if it comes with that. Not valid: errno.
+  base::UniqueFd OpenNetwork() const noexcept;
+
   // Runs PREPARE. False: the task failed, and has said so.
   bool Prepare() noexcept;
 

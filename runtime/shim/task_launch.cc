@@ -167,6 +167,16 @@ void Task::FailLaunch(int error) noexcept {
   Abort({init::kFailedSpawn, error}, Executor::kPrepare);
 }
 
+base::UniqueFd Task::OpenNetwork() const noexcept {
+  const int made_before = slots_[plan::kSlotNetwork];
+  if (made_before >= 0) {
+    return base::UniqueFd(::fcntl(made_before, F_DUPFD_CLOEXEC, 3));
+  }
+  char path[32];
+  ::snprintf(path, sizeof(path), "/proc/%d/ns/net", pid_);
+  return base::UniqueFd(::open(path, O_RDONLY | O_CLOEXEC));
+}
+
 // The last process would take the mounts down before anybody may know that it
 // ended, with two waits for RCU, and perhaps one for the disk. Held, they go
 // when the shim does. Best effort: without, the end is only slower.

@@ -118,11 +118,10 @@ bool FrameSocket::Receive(absl::Duration timeout) {
     return false;
   }
   alignas(8) static char buffer[shim::kMaxFrameBytes];
-  int fds[shim::kMaxFrameFds];
-  int count = 0;
+  shim::FrameFds fds;
   const int size =
-      shim::ReceiveMessage(fd_.get(), buffer, sizeof(buffer), fds, &count);
-  for (int i = 0; i < count; ++i) received_.reset(fds[i]);
+      shim::ReceiveMessage(fd_.get(), buffer, sizeof(buffer), &fds);
+  if (fds.count > 0) received_ = std::move(fds.fd[fds.count - 1]);
   shim::FrameView view;
   if (size <= 0 ||
       !shim::ParseFrame(buffer, static_cast<size_t>(size), &view)) {

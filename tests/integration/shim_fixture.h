@@ -7,11 +7,15 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "runtime/base/str_cat.h"
+#include "runtime/shim/network_pool.h"
 #include "tests/integration/shim_driver.h"
 #include "tests/testing/environment.h"
 
@@ -60,6 +64,25 @@ class ShimFixture : public ::testing::Test {
       return driver_.ReadOutput(*container, exec).out.find(text) !=
              std::string::npos;
     })) << driver_.ReadOutput(*container, exec).out;
+  }
+
+  // The namespaces that the keeper holds by descriptors, as "net:[4711]".
+  std::vector<std::string> HeldNetworks() const {
+    std::vector<std::string> names;
+    std::error_code gone;
+    const std::string directory =
+        base::StrCat("/proc/", driver_.keeper_pid(), "/fd");
+    for (const std::filesystem::directory_entry& entry :
+         std::filesystem::directory_iterator(directory, gone)) {
+      std::string name =
+          std::filesystem::read_symlink(entry.path(), gone).string();
+      if (name.starts_with("net:[")) names.push_back(std::move(name));
+    }
+    return names;
+  }
+  // The keeper's own, and those that wait for a container.
+  bool PoolIsFull() const {
+    return HeldNetworks().size() == 1 + shim::NetworkPool::kSize;
   }
 
   ShimDriver driver_;

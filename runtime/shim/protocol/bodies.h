@@ -12,7 +12,7 @@
 //     |<---------------------|                         |
 //     |                 kPrepared | kFailed             |
 //     |<--------------------------------------------- |  (control socket)
-//     |                                                | clone, PARENT
+//     |                                                | clone, PARENT (*)
 //     | kStart                                         |
 //     |----------------------------------------------->| CHILD, EXEC
 //     |                 kStarted | kFailed              |
@@ -27,6 +27,8 @@
 //     |<-----------------------------------------------|
 //     |                 kExited{ExitRecord}, then EOF   | (target = 0)
 //     |<-----------------------------------------------|
+//
+// (*) before kPrepared if the plan needs a network and only the clone makes it.
 //
 // The shim undoes everything and ends when the control socket closes before
 // kStart. After it, it goes on without a daemon; a new daemon connects to
@@ -80,7 +82,8 @@ enum class FrameType : uint16_t {
   kDisconnect = 41,  // DisconnectBody: run the on-disconnect policy, or not
   // shim -> daemon.
   kState = 64,          // StateBody, then StateExec[exec_count]
-  kPrepared = 65,       // PhasesBody
+  kPrepared = 65,       // PhasesBody; fd with kPlanNeedsNetwork: the network
+                        // namespace, which the daemon configures before kStart
   kFailed = 66,         // FailedBody: the target does not exist (any more)
   kStarted = 67,        // StartedBody
   kStdinProgress = 68,  // StdinProgressBody
