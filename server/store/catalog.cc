@@ -12,7 +12,8 @@
 namespace caisson::store {
 namespace {
 
-bool IsVisible(const ContainerRecord& record) {
+template <typename Record>
+bool IsVisible(const Record& record) {
   return record.intent != Intent::kCreate;
 }
 
@@ -66,6 +67,23 @@ absl::StatusOr<std::optional<PageToken>> Position(const PageRequest& page) {
   return std::optional<PageToken>(std::move(token));
 }
 
+// After which (create revision, id) a page begins.
+std::pair<int64_t, std::string> KeyOf(const std::optional<PageToken>& token) {
+  if (!token.has_value()) return {-1, ""};
+  return {token->create_revision, token->id};
+}
+
+// Sets what a page says besides its items. `last` is its last item when
+// others follow, else null.
+template <typename Ptr, typename Page>
+void EndPage(const std::optional<PageToken>& token, int64_t current,
+             const Ptr& last, Page* page) {
+  page->revision = token.has_value() ? token->revision : current;
+  if (last == nullptr) return;
+  page->next_page_token =
+      EncodePageToken({page->revision, last->create_revision, last->id});
+}
+
 }  // namespace
 
 template <typename Ptr>
@@ -88,6 +106,25 @@ template <typename Ptr>
 Ptr Catalog::Table<Ptr>::Get(std::string_view id) const {
   const auto found = by_id.find(AbslView(id));
   return found == by_id.end() ? nullptr : found->second;
+}
+
+template <typename Ptr>
+std::vector<Ptr> Catalog::Table<Ptr>::All() const {
+  std::vector<Ptr> all;
+  all.reserve(ordered.size());
+  for (const auto& [key, record] : ordered) all.push_back(record);
+  return all;
+}
+
+template <typename Record>
+void Catalog::TakeName(const Record& record, Names* names) {
+  (*names)[record.name] = record.id;
+}
+
+template <typename Record>
+void Catalog::FreeName(const Record& record, Names* names) {
+  const auto found = names->find(record.name);
+  if (found != names->end() && found->second == record.id) names->erase(found);
 }
 
 int64_t Catalog::revision() const {
@@ -142,32 +179,23 @@ absl::StatusOr<ContainerPage> Catalog::List(const ContainerFilter& filter,
   const bool deleted =
       std::find(filter.states.begin(), filter.states.end(),
                 ContainerState::kDeleted) != filter.states.end();
-  const Key after =
-      token.has_value() ? Key(token->create_revision, token->id) : Key(-1, "");
   ContainerPage result;
   absl::ReaderMutexLock lock(&mutex_);
   const bool more = FillPage(
       MergedRange(containers_.ordered, deleted ? &tombstones_.ordered : nullptr,
-                  after),
+                  KeyOf(token)),
       page,
       [&](const ContainerRecord& record) {
         return IsVisible(record) && filter.Matches(record);
       },
       size_of, &result.containers);
-  result.revision = token.has_value() ? token->revision : revision_;
-  if (more) {
-    const ContainerRecord& last = *result.containers.back();
-    result.next_page_token =
-        EncodePageToken({result.revision, last.create_revision, last.id});
-  }
+  EndPage(token, revision_, more ? result.containers.back() : nullptr, &result);
   return result;
 }
 
 std::vector<ContainerPtr> Catalog::AllContainers() const {
-  std::vector<ContainerPtr> all;
   absl::ReaderMutexLock lock(&mutex_);
-  for (const auto& [key, record] : containers_.ordered) all.push_back(record);
-  return all;
+  return containers_.All();
 }
 
 ExecPtr Catalog::ExecById(std::string_view id) const {
@@ -185,10 +213,8 @@ std::vector<ExecPtr> Catalog::ExecsOf(std::string_view container_id) const {
 }
 
 std::vector<ExecPtr> Catalog::AllExecs() const {
-  std::vector<ExecPtr> all;
   absl::ReaderMutexLock lock(&mutex_);
-  for (const auto& [key, record] : execs_.ordered) all.push_back(record);
-  return all;
+  return execs_.All();
 }
 
 absl::StatusOr<ExecPage> Catalog::ListExecs(const ExecFilter& filter,
@@ -196,8 +222,6 @@ absl::StatusOr<ExecPage> Catalog::ListExecs(const ExecFilter& filter,
                                             ExecSize size_of) const {
   CAISSON_ASSIGN_OR_RETURN(const std::optional<PageToken> token,
                            Position(page));
-  const Key after =
-      token.has_value() ? Key(token->create_revision, token->id) : Key(-1, "");
   ExecPage result;
   absl::ReaderMutexLock lock(&mutex_);
   const auto wanted =
@@ -209,14 +233,53 @@ absl::StatusOr<ExecPage> Catalog::ListExecs(const ExecFilter& filter,
       };
   using ExecMap = std::map<Key, ExecPtr>;
   const bool more =
-      FillPage(MergedRange<ExecMap>(execs_.ordered, nullptr, after), page,
-               wanted, size_of, &result.execs);
-  result.revision = token.has_value() ? token->revision : revision_;
-  if (more) {
-    const ExecRecord& last = *result.execs.back();
-    result.next_page_token =
-        EncodePageToken({result.revision, last.create_revision, last.id});
+      FillPage(MergedRange<ExecMap>(execs_.ordered, nullptr, KeyOf(token)),
+               page, wanted, size_of, &result.execs);
+  EndPage(token, revision_, more ? result.execs.back() : nullptr, &result);
+  return result;
+}
+
+NetworkPtr Catalog::NetworkById(std::string_view id) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return networks_.Get(id);
+}
+
+NetworkPtr Catalog::FindNetwork(std::string_view reference) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  NetworkPtr record = networks_.Get(reference);
+  if (record == nullptr) {
+    const auto name = network_names_.find(AbslView(reference));
+    if (name != network_names_.end()) record = networks_.Get(name->second);
   }
+  return record != nullptr && IsVisible(*record) ? record : nullptr;
+}
+
+NetworkPtr Catalog::NetworkNameHolder(std::string_view name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const auto found = network_names_.find(AbslView(name));
+  return found == network_names_.end() ? nullptr : networks_.Get(found->second);
+}
+
+std::vector<NetworkPtr> Catalog::AllNetworks() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return networks_.All();
+}
+
+absl::StatusOr<NetworkPage> Catalog::ListNetworks(const NetworkFilter& filter,
+                                                  const PageRequest& page,
+                                                  NetworkSize size_of) const {
+  CAISSON_ASSIGN_OR_RETURN(const std::optional<PageToken> token,
+                           Position(page));
+  NetworkPage result;
+  absl::ReaderMutexLock lock(&mutex_);
+  using NetworkMap = std::map<Key, NetworkPtr>;
+  const bool more = FillPage(
+      MergedRange<NetworkMap>(networks_.ordered, nullptr, KeyOf(token)), page,
+      [&](const NetworkRecord& record) {
+        return IsVisible(record) && filter.Matches(record);
+      },
+      size_of, &result.networks);
+  EndPage(token, revision_, more ? result.networks.back() : nullptr, &result);
   return result;
 }
 
@@ -229,7 +292,7 @@ RequestPtr Catalog::Request(std::string_view request_id) const {
 Catalog::Counts Catalog::counts() const {
   absl::ReaderMutexLock lock(&mutex_);
   return {containers_.by_id.size(), execs_.by_id.size(), requests_.size(),
-          tombstones_.by_id.size()};
+          tombstones_.by_id.size(), networks_.by_id.size()};
 }
 
 void Catalog::Apply(const CatalogChange& change) {
@@ -246,6 +309,8 @@ void Catalog::Apply(const CatalogChange& change) {
   for (const ExecPtr& record : change.put_execs) PutExec(record);
   for (const std::string& id : change.erase_requests) EraseRequest(id);
   for (const RequestPtr& row : change.put_requests) PutRequest(row);
+  for (const std::string& id : change.erase_networks) EraseNetwork(id);
+  for (const NetworkPtr& record : change.put_networks) PutNetwork(record);
   revision_ = std::max(revision_, change.revision);
 }
 
@@ -275,7 +340,8 @@ std::vector<std::string> Catalog::ExpiredRequests(absl::Time before,
     const bool too_many = excess > 0;
     if (!too_many && key.first >= before) break;
     const bool alive = containers_.by_id.contains(row->object_id) ||
-                       execs_.by_id.contains(row->object_id);
+                       execs_.by_id.contains(row->object_id) ||
+                       networks_.by_id.contains(row->object_id);
     if (alive && !too_many) continue;
     expired.push_back(row->id);
     if (excess > 0) --excess;
@@ -287,19 +353,15 @@ void Catalog::PutContainer(const ContainerPtr& record) {
   // The create revision is set when a container becomes visible, so the key
   // may change once; and the name may.
   const ContainerPtr old = containers_.Erase(record->id);
-  if (old != nullptr) {
-    const auto name = names_.find(old->name);
-    if (name != names_.end() && name->second == old->id) names_.erase(name);
-  }
-  names_[record->name] = record->id;
+  if (old != nullptr) FreeName(*old, &names_);
+  TakeName(*record, &names_);
   containers_.Put(record);
 }
 
 void Catalog::EraseContainer(const std::string& id) {
   const ContainerPtr old = containers_.Erase(id);
   if (old == nullptr) return;
-  const auto name = names_.find(old->name);
-  if (name != names_.end() && name->second == id) names_.erase(name);
+  FreeName(*old, &names_);
   const auto execs = execs_of_.find(id);
   if (execs == execs_of_.end()) return;
   for (const auto& [key, exec] : execs->second) execs_.Erase(exec->id);
@@ -320,6 +382,17 @@ void Catalog::EraseExec(const std::string& id) {
   if (execs == execs_of_.end()) return;
   execs->second.erase({old->create_revision, old->id});
   if (execs->second.empty()) execs_of_.erase(execs);
+}
+
+void Catalog::PutNetwork(const NetworkPtr& record) {
+  EraseNetwork(record->id);
+  TakeName(*record, &network_names_);
+  networks_.Put(record);
+}
+
+void Catalog::EraseNetwork(const std::string& id) {
+  const NetworkPtr old = networks_.Erase(id);
+  if (old != nullptr) FreeName(*old, &network_names_);
 }
 
 void Catalog::PutRequest(const RequestPtr& row) {

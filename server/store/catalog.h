@@ -38,6 +38,12 @@ struct ExecPage {
   int64_t revision = 0;
 };
 
+struct NetworkPage {
+  std::vector<NetworkPtr> networks;
+  std::string next_page_token;
+  int64_t revision = 0;
+};
+
 struct PageRequest {
   size_t max_items = 100;
   // Ends the page early (with at least one item) when the sizes add up to
@@ -57,12 +63,15 @@ struct CatalogChange {
   std::vector<std::string> erase_execs;
   std::vector<RequestPtr> put_requests;
   std::vector<std::string> erase_requests;
+  std::vector<NetworkPtr> put_networks;
+  std::vector<std::string> erase_networks;
 };
 
 class Catalog {
  public:
   using ContainerSize = size_t (*)(const ContainerRecord&);
   using ExecSize = size_t (*)(const ExecRecord&);
+  using NetworkSize = size_t (*)(const NetworkRecord&);
 
   // The revision of the newest published transaction.
   int64_t revision() const;
@@ -104,6 +113,15 @@ class Catalog {
                                      const PageRequest& page,
                                      ExecSize size_of = nullptr) const;
 
+  // Networks, as containers above; nothing is kept of deleted ones.
+  NetworkPtr NetworkById(std::string_view id) const;
+  NetworkPtr FindNetwork(std::string_view reference) const;
+  NetworkPtr NetworkNameHolder(std::string_view name) const;
+  std::vector<NetworkPtr> AllNetworks() const;
+  absl::StatusOr<NetworkPage> ListNetworks(const NetworkFilter& filter,
+                                           const PageRequest& page,
+                                           NetworkSize size_of = nullptr) const;
+
   RequestPtr Request(std::string_view request_id) const;
 
   struct Counts {
@@ -111,6 +129,7 @@ class Catalog {
     size_t execs = 0;
     size_t requests = 0;
     size_t tombstones = 0;
+    size_t networks = 0;
   };
   Counts counts() const;
 
@@ -134,7 +153,15 @@ class Catalog {
     void Put(Ptr record);
     Ptr Erase(std::string_view id);
     Ptr Get(std::string_view id) const;
+    std::vector<Ptr> All() const;
   };
+  using Names = absl::flat_hash_map<std::string, std::string>;  // name -> id
+
+  // Give the record its name, or take it back unless another has it already.
+  template <typename Record>
+  static void TakeName(const Record& record, Names* names);
+  template <typename Record>
+  static void FreeName(const Record& record, Names* names);
 
   void PutContainer(const ContainerPtr& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,6 +169,10 @@ class Catalog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutExec(const ExecPtr& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseExec(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PutNetwork(const NetworkPtr& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EraseNetwork(const std::string& id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutRequest(const RequestPtr& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseRequest(const std::string& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -151,8 +182,9 @@ class Catalog {
   Table<ContainerPtr> containers_ ABSL_GUARDED_BY(mutex_);
   Table<ContainerPtr> tombstones_ ABSL_GUARDED_BY(mutex_);
   Table<ExecPtr> execs_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, std::string> names_
-      ABSL_GUARDED_BY(mutex_);  // name -> id
+  Table<NetworkPtr> networks_ ABSL_GUARDED_BY(mutex_);
+  Names names_ ABSL_GUARDED_BY(mutex_);
+  Names network_names_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::map<Key, ExecPtr>> execs_of_
       ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, RequestPtr> requests_

@@ -207,12 +207,98 @@ TEST(CatalogTest, ExecsGoWithTheirContainer) {
   EXPECT_EQ(catalog.AllExecs().size(), 1u);
 }
 
+NetworkPtr Network(const std::string& id, const std::string& name,
+                   int64_t create_revision,
+                   const std::map<std::string, std::string>& labels = {}) {
+  auto record = std::make_shared<NetworkRecord>(MakeNetwork(id, name));
+  auto spec = std::make_shared<spec::NetworkSpec>(*record->spec);
+  spec->labels = labels;
+  record->spec = std::move(spec);
+  record->create_revision = create_revision;
+  return record;
+}
+
+std::vector<std::string> Names(const NetworkPage& page) {
+  std::vector<std::string> names;
+  for (const NetworkPtr& record : page.networks) names.push_back(record->name);
+  return names;
+}
+
+TEST(CatalogTest, NetworksAreListedByCreationNameAndLabels) {
+  Catalog catalog;
+  auto hidden = std::make_shared<NetworkRecord>(*Network("e", "bold", 5));
+  hidden->intent = Intent::kCreate;
+  CatalogChange change;
+  change.revision = 5;
+  change.put_networks = {Network("c", "blue", 1, {{"team", "a"}}),
+                         Network("b", "red", 2, {{"team", "a"}}),
+                         Network("a", "black", 3), hidden};
+  change.put_containers = {Record("c", "blue", 4)};
+  catalog.Apply(change);
+  EXPECT_THAT(Names(*catalog.ListNetworks({}, {})),
+              ElementsAre("blue", "red", "black"));
+  NetworkFilter filter;
+  filter.name_prefix = "b";
+  EXPECT_THAT(Names(*catalog.ListNetworks(filter, {})),
+              ElementsAre("blue", "black"));
+  filter.labels = *LabelSelector::Parse("team=a");
+  EXPECT_THAT(Names(*catalog.ListNetworks(filter, {})), ElementsAre("blue"));
+  EXPECT_EQ(catalog.AllNetworks().size(), 4u);
+  EXPECT_EQ(catalog.counts().networks, 4u);
+}
+
+TEST(CatalogTest, NetworksComeInPages) {
+  Catalog catalog;
+  CatalogChange change;
+  change.revision = 3;
+  change.put_networks = {Network("c", "one", 1), Network("b", "two", 2),
+                         Network("a", "three", 3)};
+  catalog.Apply(change);
+  PageRequest request;
+  request.max_items = 2;
+  absl::StatusOr<NetworkPage> page = catalog.ListNetworks({}, request);
+  ASSERT_THAT(page, IsOk());
+  EXPECT_THAT(Names(*page), ElementsAre("one", "two"));
+  // The boundary goes away between the pages.
+  CatalogChange erase;
+  erase.revision = 4;
+  erase.erase_networks = {PaddedId("b")};
+  catalog.Apply(erase);
+  request.token = page->next_page_token;
+  page = catalog.ListNetworks({}, request);
+  ASSERT_THAT(page, IsOk());
+  EXPECT_THAT(Names(*page), ElementsAre("three"));
+  EXPECT_EQ(page->revision, 3) << "of the first page";
+  EXPECT_EQ(page->next_page_token, "");
+  request = {};
+  request.max_bytes = 10;
+  const auto size = [](const NetworkRecord&) -> size_t { return 100; };
+  page = catalog.ListNetworks({}, request, size);
+  EXPECT_THAT(Names(*page), ElementsAre("one"));
+  request.token = "x";
+  EXPECT_THAT(catalog.ListNetworks({}, request), ReasonIs("BAD_PAGE_TOKEN"));
+}
+
+TEST(CatalogTest, ARenamedNetworkFreesItsOldName) {
+  Catalog catalog;
+  CatalogChange change;
+  change.put_networks = {Network("a", "old", 1)};
+  catalog.Apply(change);
+  change.put_networks = {Network("a", "new", 1)};
+  catalog.Apply(change);
+  EXPECT_EQ(catalog.NetworkNameHolder("old"), nullptr);
+  EXPECT_NE(catalog.FindNetwork("new"), nullptr);
+  EXPECT_EQ(catalog.AllNetworks().size(), 1u);
+}
+
 TEST(CatalogTest, RequestsExpireByAgeUnlessTheirObjectLives) {
   Catalog catalog;
   const absl::Time t0 = absl::UnixEpoch();
   CatalogChange change;
   change.put_containers = {Record("a", "web", 1)};
+  change.put_networks = {Network("d", "blue", 2)};
   change.put_requests = {Finished("r1", PaddedId("a"), t0),
+                         Finished("r1n", PaddedId("d"), t0),
                          Finished("r2", "gone", t0 + absl::Seconds(1)),
                          Finished("r3", "gone", t0 + absl::Seconds(9)),
                          Finished("running", "gone", absl::InfiniteFuture())};
@@ -222,7 +308,7 @@ TEST(CatalogTest, RequestsExpireByAgeUnlessTheirObjectLives) {
   EXPECT_THAT(catalog.ExpiredRequests(t0 - absl::Seconds(5), 100), IsEmpty());
   // Too many: the oldest first, alive or not, but none that still runs.
   EXPECT_THAT(catalog.ExpiredRequests(t0 - absl::Seconds(5), 2),
-              ElementsAre("r1", "r2"));
+              ElementsAre("r1", "r1n", "r2"));
 }
 
 TEST(CatalogTest, AFinishedRequestReplacesTheRunningOne) {

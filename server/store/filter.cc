@@ -12,6 +12,17 @@
 #include "server/store/string_view.h"
 
 namespace caisson::store {
+namespace {
+
+// Those of the spec, if there is one.
+template <typename Spec>
+const std::map<std::string, std::string>& LabelsOf(
+    const std::shared_ptr<const Spec>& spec) {
+  static const auto* const kNone = new std::map<std::string, std::string>();
+  return spec == nullptr ? *kNone : spec->labels;
+}
+
+}  // namespace
 
 // Recursive descent over requirement ("," requirement)*:
 //   "!" key | key | key ("="|"=="|"!=") value | key ("in"|"notin") "(" list ")"
@@ -164,11 +175,7 @@ bool ContainerFilter::MatchesIdentity(const ContainerRecord& record) const {
                                           })) {
     return false;
   }
-  if (labels.empty()) return true;
-  static const std::map<std::string, std::string>* const kNoLabels =
-      new std::map<std::string, std::string>();
-  return labels.Matches(record.spec == nullptr ? *kNoLabels
-                                               : record.spec->labels);
+  return labels.Matches(LabelsOf(record.spec));
 }
 
 bool ContainerFilter::Matches(const ContainerRecord& record) const {
@@ -184,8 +191,12 @@ bool ExecFilter::MatchesExec(const ExecRecord& record) const {
       std::find(states.begin(), states.end(), record.state) == states.end()) {
     return false;
   }
-  if (labels.empty()) return true;
-  return record.spec != nullptr && labels.Matches(record.spec->labels);
+  return labels.Matches(LabelsOf(record.spec));
+}
+
+bool NetworkFilter::Matches(const NetworkRecord& record) const {
+  if (!absl::StartsWith(record.name, name_prefix)) return false;
+  return labels.Matches(LabelsOf(record.spec));
 }
 
 }  // namespace caisson::store

@@ -1,6 +1,6 @@
-// Which records a list, a watch or a log reader wants: the container filter
-// with its label selector (the grammar of Kubernetes), parsed once and then
-// matched without allocation.
+// Which records a list, a watch or a log reader wants: the filters of
+// containers, execs and networks with the label selector (the grammar of
+// Kubernetes), parsed once and then matched without allocation.
 //
 // Process: caissond. Thread: any (immutable after parsing).
 #ifndef CAISSON_SERVER_STORE_FILTER_H_
@@ -68,6 +68,13 @@ struct ExecFilter {
 
   // Without the containers' part.
   bool MatchesExec(const ExecRecord& record) const;
+};
+
+struct NetworkFilter {
+  LabelSelector labels;
+  std::string name_prefix;
+
+  bool Matches(const NetworkRecord& record) const;
 };
 
 }  // namespace caisson::store

@@ -7,6 +7,7 @@
 
 #include "runtime/base/status_macros.h"
 #include "server/store/codec.h"
+#include "server/store/network_codec.h"
 
 namespace caisson::store {
 namespace {
@@ -27,6 +28,14 @@ absl::StatusOr<ExecPtr> ExecOf(const Query& query, SpecRows* specs) {
   CAISSON_ASSIGN_OR_RETURN(record->spec, specs->Exec(query.OptionalIntAt(1)));
   CAISSON_RETURN_IF_ERROR(DecodeExec(query.TextAt(2), record.get()));
   return ExecPtr(std::move(record));
+}
+
+// Columns `id` and the next one as a network record.
+absl::StatusOr<NetworkPtr> NetworkOf(const Query& query, int id) {
+  auto record = std::make_shared<NetworkRecord>();
+  record->id = std::string(query.TextAt(id));
+  CAISSON_RETURN_IF_ERROR(DecodeNetwork(query.TextAt(id + 1), record.get()));
+  return NetworkPtr(std::move(record));
 }
 
 // Calls `use(query)` for each row.
@@ -55,9 +64,19 @@ absl::Status LoadRequests(Database* db, CatalogChange* change) {
       });
 }
 
+absl::Status LoadNetworks(Database* db, CatalogChange* change) {
+  return ForEachRow(db, "SELECT id, data FROM networks",
+                    [&](const Query& query) -> absl::Status {
+                      CAISSON_ASSIGN_OR_RETURN(NetworkPtr record,
+                                               NetworkOf(query, 0));
+                      change->put_networks.push_back(std::move(record));
+                      return absl::OkStatus();
+                    });
+}
+
 constexpr char kSelectEvents[] =
     "SELECT container, container_spec, container_data, exec, exec_spec, "
-    "exec_data, revision, time, type, extra FROM events "
+    "exec_data, revision, time, type, extra, network, network_data FROM events "
     "WHERE revision > ? AND revision <= ? ORDER BY revision, n";
 
 // A row of kSelectEvents.
@@ -76,6 +95,9 @@ absl::StatusOr<EventPtr> EventOf(const Query& query, SpecRows* specs) {
     CAISSON_ASSIGN_OR_RETURN(exec->spec, specs->Exec(query.OptionalIntAt(4)));
     CAISSON_RETURN_IF_ERROR(DecodeExec(query.TextAt(5), exec.get()));
     event->exec = std::move(exec);
+  }
+  if (!query.TextAt(10).empty()) {
+    CAISSON_ASSIGN_OR_RETURN(event->network, NetworkOf(query, 10));
   }
   return EventPtr(std::move(event));
 }
@@ -115,8 +137,29 @@ absl::Status LoadTables(Database* db, Catalog* catalog, Writer* writer) {
                    return absl::OkStatus();
                  }));
   CAISSON_RETURN_IF_ERROR(LoadRequests(db, &change));
+  CAISSON_RETURN_IF_ERROR(LoadNetworks(db, &change));
   catalog->Apply(change);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<LeaseRow>> LoadLeases(Database* db) {
+  std::vector<LeaseRow> rows;
+  CAISSON_RETURN_IF_ERROR(ForEachRow(
+      db,
+      "SELECT network, address, endpoint, state, quarantined_until, boot_id, "
+      "generation FROM leases ORDER BY network, address",
+      [&](const Query& query) {
+        LeaseRow& row = rows.emplace_back();
+        row.network_id = std::string(query.TextAt(0));
+        row.address = std::string(query.TextAt(1));
+        row.endpoint_id = std::string(query.TextAt(2));
+        row.state = static_cast<int32_t>(query.IntAt(3));
+        row.quarantined_until_ns = query.IntAt(4);
+        row.boot_id = std::string(query.TextAt(5));
+        row.generation = query.IntAt(6);
+        return absl::OkStatus();
+      }));
+  return rows;
 }
 
 absl::StatusOr<EventSlice> LoadEvents(Database* db, SpecRows* specs,

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +22,9 @@ namespace caisson::store {
 
 // Fills the catalog, and tells the writer which spec rows exist.
 absl::Status LoadTables(Database* db, Catalog* catalog, Writer* writer);
+
+// All rows, by network and address.
+absl::StatusOr<std::vector<LeaseRow>> LoadLeases(Database* db);
 
 // Whole transactions in (after, through], at least one, and no further one
 // that would exceed `max_events`.

@@ -178,7 +178,7 @@ struct RequestRow {
   int32_t fingerprint_version = 0;
   Outcome outcome = Outcome::kRunning;
   absl::Status failure;   // kFailed: code, message and error detail survive
-  std::string object_id;  // container or exec that the request made
+  std::string object_id;  // container, exec or network that it made
   absl::Time start_time = absl::InfinitePast();
   absl::Time end_time = absl::InfiniteFuture();  // infinite: still running
 };

@@ -17,9 +17,7 @@
 namespace caisson::store {
 namespace {
 
-constexpr int64_t kFormatVersion = 1;
-
-constexpr char kCreateTables[] = R"sql(
+constexpr char kFormat1[] = R"sql(
 CREATE TABLE meta(
   only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
   store_id TEXT NOT NULL,
@@ -72,6 +70,30 @@ CREATE TABLE events(
 PRAGMA application_id = 1128352083;
 PRAGMA user_version = 1;
 )sql";
+
+constexpr char kFormat2[] = R"sql(
+CREATE TABLE networks(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  data TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE leases(
+  network TEXT NOT NULL,
+  address TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  quarantined_until INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  PRIMARY KEY (network, address)) WITHOUT ROWID;
+ALTER TABLE events ADD COLUMN network TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN network_data TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 2;
+)sql";
+
+// Each makes its format from the one before, the first from an empty file. A
+// new file goes through all of them and so is what an old one becomes.
+constexpr std::array kFormats = {kFormat1, kFormat2};
+constexpr int64_t kFormatVersion = kFormats.size();
 
 // A random (version 4) UUID.
 absl::StatusOr<std::string> NewUuid() {
@@ -163,15 +185,22 @@ absl::Status ConfigureWriter(Database* db) {
 }
 
 absl::Status CreateTables(Database* db) {
-  CAISSON_ASSIGN_OR_RETURN(const std::optional<int64_t> version,
+  CAISSON_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
                            db->SelectInt("PRAGMA user_version"));
+  const int64_t version = found.value_or(0);
   if (version == kFormatVersion) return absl::OkStatus();
-  if (version.value_or(0) != 0) {
+  if (version < 0 || version > kFormatVersion) {
     return absl::FailedPreconditionError(
-        absl::StrCat("store: the file has format ", *version,
+        absl::StrCat("store: the file has format ", version,
                      ", this version knows ", kFormatVersion));
   }
-  return CommitSynced(db, [db] { return db->Execute(kCreateTables); });
+  return CommitSynced(db, [&]() -> absl::Status {
+    for (size_t next = static_cast<size_t>(version); next < kFormats.size();
+         ++next) {
+      CAISSON_RETURN_IF_ERROR(db->Execute(kFormats[next]));
+    }
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<Identity> OpenIdentity(Database* db, const std::string& boot_id,

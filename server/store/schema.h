@@ -5,6 +5,9 @@
 //   specs       one row per distinct spec; `dead` is the revision at which the
 //               last object that used it ceased: events may still refer to it
 //   containers execs tombstones requests     JSON rows, see codec.h
+//   networks    JSON rows; their specs are in them
+//   leases      keyed (network, address); network_records.h says when a row is
+//               replaced or erased
 //   events      keyed (revision, n)
 //
 // Process: caissond. Thread: that of the writing connection.

@@ -19,6 +19,29 @@ absl::Status UnknownContainer(std::string_view id) {
                          {{"container", std::string(id)}});
 }
 
+absl::Status UnknownNetwork(std::string_view id) {
+  return base::MakeError(absl::StatusCode::kNotFound, "NETWORK_NOT_FOUND",
+                         absl::StrCat("no network '", AbslView(id), "'"),
+                         {{"network", std::string(id)}});
+}
+
+// `kind` is that of the holder: "container" or "network".
+absl::Status NameInUse(const std::string& kind, const std::string& name,
+                       const std::string& holder) {
+  return base::MakeError(
+      absl::StatusCode::kAlreadyExists, "NAME_IN_USE",
+      absl::StrCat("the name '", name, "' is in use by ", kind, " ", holder),
+      {{kind, holder}, {"name", name}});
+}
+
+// Pages are ordered by the moment at which a record became visible; `old` may
+// be null.
+template <typename Ptr>
+int64_t CreateRevision(const Ptr& old, int64_t revision) {
+  const bool was_visible = old != nullptr && old->intent != Intent::kCreate;
+  return was_visible ? old->create_revision : revision;
+}
+
 }  // namespace
 
 // One transaction on its way into the stage: looks through its own changes,
@@ -48,6 +71,7 @@ class Stage::Adding {
     for (const ExecRecord& record : transaction.put_execs) {
       CAISSON_RETURN_IF_ERROR(PutExec(record));
     }
+    CAISSON_RETURN_IF_ERROR(ApplyNetworks(transaction));
     for (const RequestRow& row : transaction.put_requests) {
       result_.change.put_requests.push_back(
           std::make_shared<const RequestRow>(row));
@@ -65,34 +89,68 @@ class Stage::Adding {
     for (auto& [id, record] : own_.containers) delta->containers[id] = record;
     for (auto& [id, record] : own_.execs) delta->execs[id] = record;
     for (auto& [name, id] : own_.names) delta->names[name] = id;
+    for (auto& [id, record] : own_.networks) delta->networks[id] = record;
+    for (auto& [name, id] : own_.network_names) {
+      delta->network_names[name] = id;
+    }
   }
 
  private:
   int64_t revision() const { return result_.change.revision; }
 
-  ContainerPtr Container(std::string_view id) const {
-    for (const Delta* delta : {&own_, &stage_->staged_}) {
-      const auto found = delta->containers.find(AbslView(id));
-      if (found != delta->containers.end()) return found->second;
+  absl::Status ApplyNetworks(const Transaction& transaction) {
+    for (const NetworkRecord& record : transaction.delete_networks) {
+      CAISSON_RETURN_IF_ERROR(DeleteNetwork(record));
     }
-    return stage_->catalog_->ContainerById(id);
+    for (const std::string& id : transaction.erase_networks) {
+      if (Network(id) != nullptr) ForgetNetwork(id);
+    }
+    for (const NetworkRecord& record : transaction.put_networks) {
+      CAISSON_RETURN_IF_ERROR(PutNetwork(record));
+    }
+    result_.put_leases = transaction.put_leases;
+    result_.erase_leases = transaction.erase_leases;
+    return absl::OkStatus();
+  }
+
+  // What the newest change before this one left at `key`; null: none did.
+  template <typename Map>
+  const typename Map::mapped_type* Staged(Map Delta::*map,
+                                          std::string_view key) const {
+    for (const Delta* delta : {&own_, &stage_->staged_}) {
+      const auto found = (delta->*map).find(AbslView(key));
+      if (found != (delta->*map).end()) return &found->second;
+    }
+    return nullptr;
+  }
+
+  ContainerPtr Container(std::string_view id) const {
+    const ContainerPtr* staged = Staged(&Delta::containers, id);
+    return staged != nullptr ? *staged : stage_->catalog_->ContainerById(id);
   }
 
   ExecPtr Exec(std::string_view id) const {
-    for (const Delta* delta : {&own_, &stage_->staged_}) {
-      const auto found = delta->execs.find(AbslView(id));
-      if (found != delta->execs.end()) return found->second;
-    }
-    return stage_->catalog_->ExecById(id);
+    const ExecPtr* staged = Staged(&Delta::execs, id);
+    return staged != nullptr ? *staged : stage_->catalog_->ExecById(id);
+  }
+
+  NetworkPtr Network(std::string_view id) const {
+    const NetworkPtr* staged = Staged(&Delta::networks, id);
+    return staged != nullptr ? *staged : stage_->catalog_->NetworkById(id);
   }
 
   // The id of the container that has the name; empty: it is free.
   std::string NameHolder(std::string_view name) const {
-    for (const Delta* delta : {&own_, &stage_->staged_}) {
-      const auto found = delta->names.find(AbslView(name));
-      if (found != delta->names.end()) return found->second;
-    }
+    const std::string* staged = Staged(&Delta::names, name);
+    if (staged != nullptr) return *staged;
     const ContainerPtr holder = stage_->catalog_->NameHolder(name);
+    return holder == nullptr ? "" : holder->id;
+  }
+
+  std::string NetworkNameHolder(std::string_view name) const {
+    const std::string* staged = Staged(&Delta::network_names, name);
+    if (staged != nullptr) return *staged;
+    const NetworkPtr holder = stage_->catalog_->NetworkNameHolder(name);
     return holder == nullptr ? "" : holder->id;
   }
 
@@ -123,17 +181,12 @@ class Stage::Adding {
     }
     const std::string holder = NameHolder(record.name);
     if (!holder.empty() && holder != record.id) {
-      return base::MakeError(absl::StatusCode::kAlreadyExists, "NAME_IN_USE",
-                             absl::StrCat("the name '", record.name,
-                                          "' is in use by container ", holder),
-                             {{"container", holder}, {"name", record.name}});
+      return NameInUse("container", record.name, holder);
     }
     const ContainerPtr old = Container(record.id);
     auto put = std::make_shared<ContainerRecord>(record);
     put->revision = revision();
-    // Pages are ordered by the moment at which a container became visible.
-    const bool was_visible = old != nullptr && old->intent != Intent::kCreate;
-    put->create_revision = was_visible ? old->create_revision : revision();
+    put->create_revision = CreateRevision(old, revision());
     if (old != nullptr) own_.names[old->name] = "";
     own_.names[put->name] = put->id;
     own_.containers[put->id] = put;
@@ -148,10 +201,46 @@ class Stage::Adding {
     const ExecPtr old = Exec(record.id);
     auto put = std::make_shared<ExecRecord>(record);
     put->revision = revision();
-    const bool was_visible = old != nullptr && old->intent != Intent::kCreate;
-    put->create_revision = was_visible ? old->create_revision : revision();
+    put->create_revision = CreateRevision(old, revision());
     own_.execs[put->id] = put;
     result_.change.put_execs.push_back(std::move(put));
+    return absl::OkStatus();
+  }
+
+  void ForgetNetwork(const std::string& id) {
+    own_.network_names[Network(id)->name] = "";
+    own_.networks[id] = nullptr;
+    result_.change.erase_networks.push_back(id);
+  }
+
+  absl::Status DeleteNetwork(const NetworkRecord& record) {
+    const NetworkPtr old = Network(record.id);
+    if (old == nullptr) return UnknownNetwork(record.id);
+    auto last = std::make_shared<NetworkRecord>(record);
+    last->revision = revision();
+    last->create_revision = old->create_revision;
+    last->intent = Intent::kNone;
+    ForgetNetwork(record.id);
+    finals_.networks[record.id] = std::move(last);
+    return absl::OkStatus();
+  }
+
+  absl::Status PutNetwork(const NetworkRecord& record) {
+    if (record.id.empty() || record.name.empty()) {
+      return absl::InternalError("store: a network without id or name");
+    }
+    const std::string holder = NetworkNameHolder(record.name);
+    if (!holder.empty() && holder != record.id) {
+      return NameInUse("network", record.name, holder);
+    }
+    const NetworkPtr old = Network(record.id);
+    auto put = std::make_shared<NetworkRecord>(record);
+    put->revision = revision();
+    put->create_revision = CreateRevision(old, revision());
+    if (old != nullptr) own_.network_names[old->name] = "";
+    own_.network_names[put->name] = put->id;
+    own_.networks[put->id] = put;
+    result_.change.put_networks.push_back(std::move(put));
     return absl::OkStatus();
   }
 
@@ -177,6 +266,10 @@ class Stage::Adding {
                                {{"exec", draft.exec_id}});
       }
     }
+    if (!draft.network_id.empty()) {
+      event->network = LastNetwork(draft.network_id);
+      if (event->network == nullptr) return UnknownNetwork(draft.network_id);
+    }
     result_.events.push_back(std::move(event));
     return absl::OkStatus();
   }
@@ -194,6 +287,13 @@ class Stage::Adding {
     if (record != nullptr) return record;
     const auto last = finals_.execs.find(id);
     return last == finals_.execs.end() ? nullptr : last->second;
+  }
+
+  NetworkPtr LastNetwork(const std::string& id) const {
+    NetworkPtr record = Network(id);
+    if (record != nullptr) return record;
+    const auto last = finals_.networks.find(id);
+    return last == finals_.networks.end() ? nullptr : last->second;
   }
 
   const Stage* const stage_;

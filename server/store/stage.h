@@ -25,6 +25,8 @@ namespace caisson::store {
 
 struct StagedTransaction {
   CatalogChange change;
+  std::vector<LeaseRow> put_leases;
+  std::vector<LeaseRow> erase_leases;
   std::vector<EventPtr> events;
 };
 
@@ -42,7 +44,9 @@ class Stage {
   struct Delta {
     absl::flat_hash_map<std::string, ContainerPtr> containers;
     absl::flat_hash_map<std::string, ExecPtr> execs;
+    absl::flat_hash_map<std::string, NetworkPtr> networks;
     absl::flat_hash_map<std::string, std::string> names;
+    absl::flat_hash_map<std::string, std::string> network_names;
   };
   class Adding;
 

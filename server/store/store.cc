@@ -100,6 +100,11 @@ absl::StatusOr<EventSlice> Store::Impl::ReadStoredEvents(int64_t after,
   return slice;
 }
 
+absl::StatusOr<std::vector<LeaseRow>> Store::Impl::ReadLeases() {
+  absl::MutexLock lock(&read_mutex_);
+  return LoadLeases(reader_.get());
+}
+
 absl::Status Store::Impl::CheckToken(const std::string& text) const {
   if (text.empty()) return absl::OkStatus();
   CAISSON_ASSIGN_OR_RETURN(const PageToken token, ParsePageToken(text));
@@ -144,6 +149,17 @@ absl::StatusOr<ExecPage> Store::ListExecs(const ExecFilter& filter,
                                           Catalog::ExecSize size_of) const {
   CAISSON_RETURN_IF_ERROR(impl_->CheckToken(page.token));
   return impl_->catalog_.ListExecs(filter, page, size_of);
+}
+
+absl::StatusOr<NetworkPage> Store::ListNetworks(
+    const NetworkFilter& filter, const PageRequest& page,
+    Catalog::NetworkSize size_of) const {
+  CAISSON_RETURN_IF_ERROR(impl_->CheckToken(page.token));
+  return impl_->catalog_.ListNetworks(filter, page, size_of);
+}
+
+absl::StatusOr<std::vector<LeaseRow>> Store::ReadLeases() {
+  return impl_->ReadLeases();
 }
 
 int64_t Store::compacted_revision() const {

@@ -57,6 +57,7 @@ struct EventDraft {
   std::string type;          // "container.started"
   std::string container_id;  // required for container.* and exec.*
   std::string exec_id;       // required for exec.*
+  std::string network_id;    // required for network.*
   std::vector<std::pair<std::string, std::string>> attributes;
   std::string request_id;
   absl::Time time = absl::InfinitePast();  // infinite past: now
@@ -76,6 +77,15 @@ struct Transaction {
   std::vector<std::string> erase_execs;
   std::vector<RequestRow> put_requests;
   std::vector<std::string> erase_requests;  // outcomes that are not recorded
+  // As containers, with names of their own; nothing stays of a deleted one,
+  // and its leases go with it. NOT_FOUND NETWORK_NOT_FOUND to delete none.
+  std::vector<NetworkRecord> put_networks;
+  std::vector<NetworkRecord> delete_networks;
+  std::vector<std::string> erase_networks;
+  // A row is replaced by one with a greater generation, and erased where it
+  // has the same; otherwise it is left alone, which is no error. Erased first.
+  std::vector<LeaseRow> put_leases;
+  std::vector<LeaseRow> erase_leases;
   std::vector<EventDraft> events;
 
   void AddEvent(std::string type, std::string container_id,
@@ -84,6 +94,15 @@ struct Transaction {
     draft.type = std::move(type);
     draft.container_id = std::move(container_id);
     draft.exec_id = std::move(exec_id);
+    draft.request_id = std::move(request_id);
+    events.push_back(std::move(draft));
+  }
+
+  void AddNetworkEvent(std::string type, std::string network_id,
+                       std::string request_id = "") {
+    EventDraft draft;
+    draft.type = std::move(type);
+    draft.network_id = std::move(network_id);
     draft.request_id = std::move(request_id);
     events.push_back(std::move(draft));
   }
@@ -135,6 +154,13 @@ class Store {
   absl::StatusOr<ExecPage> ListExecs(const ExecFilter& filter,
                                      const PageRequest& page,
                                      Catalog::ExecSize size_of = nullptr) const;
+  absl::StatusOr<NetworkPage> ListNetworks(
+      const NetworkFilter& filter, const PageRequest& page,
+      Catalog::NetworkSize size_of = nullptr) const;
+
+  // All of them, by network and address, from SQLite: blocks. For recovery;
+  // whoever commits leases knows them afterwards.
+  absl::StatusOr<std::vector<LeaseRow>> ReadLeases();
 
   // Events with a revision above this can still be read.
   int64_t compacted_revision() const;

@@ -43,6 +43,7 @@ class Store::Impl {
   absl::StatusOr<int64_t> Commit(Transaction transaction);
   absl::Status Maintain();
   absl::StatusOr<EventSlice> ReadStoredEvents(int64_t after, size_t max_events);
+  absl::StatusOr<std::vector<LeaseRow>> ReadLeases();
   absl::Status CheckToken(const std::string& token) const;
   StoreHealth health() const;
 

@@ -56,6 +56,17 @@ ExecRecord MakeExec(const std::string& id, const std::string& container_id) {
   return record;
 }
 
+NetworkRecord MakeNetwork(const std::string& id, const std::string& name) {
+  auto spec = std::make_shared<spec::NetworkSpec>();
+  spec->name = name;
+  NetworkRecord record;
+  record.id = PaddedId(id);
+  record.name = name;
+  record.spec = std::move(spec);
+  record.subnets = {{"10.1.0.0/16", "10.1.0.1", {}, {}}};
+  return record;
+}
+
 Transaction PutAndAnnounce(const ContainerRecord& record,
                            const std::string& type) {
   Transaction transaction;

@@ -44,6 +44,9 @@ std::string PaddedId(const std::string& id);
 
 ExecRecord MakeExec(const std::string& id, const std::string& container_id);
 
+// A visible network with one subnet; `id` as above.
+NetworkRecord MakeNetwork(const std::string& id, const std::string& name);
+
 // Puts `record` and announces it as `type`.
 Transaction PutAndAnnounce(const ContainerRecord& record,
                            const std::string& type);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/status_macros.h"
 #include "server/store/codec.h"
+#include "server/store/network_codec.h"
 #include "server/store/spec_rows.h"
 #include "server/store/string_view.h"
 
@@ -24,8 +25,20 @@ constexpr char kPutTombstone[] =
     "INSERT OR REPLACE INTO tombstones(id, spec, data) VALUES (?, ?, ?)";
 constexpr char kPutEvent[] =
     "INSERT INTO events(revision, n, bytes, time, type, container, "
-    "container_spec, container_data, exec, exec_spec, exec_data, extra) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "container_spec, container_data, exec, exec_spec, exec_data, network, "
+    "network_data, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr char kPutNetwork[] =
+    "INSERT INTO networks(id, name, data) VALUES (?1, ?2, ?3) "
+    "ON CONFLICT(id) DO UPDATE SET name = ?2, data = ?3";
+// Whichever commit comes last, the newest state of a lease stays.
+constexpr char kPutLease[] =
+    "INSERT INTO leases(network, address, endpoint, state, quarantined_until, "
+    "boot_id, generation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+    "ON CONFLICT(network, address) DO UPDATE SET endpoint = ?3, state = ?4, "
+    "quarantined_until = ?5, boot_id = ?6, generation = ?7 "
+    "WHERE generation < ?7";
+constexpr char kEraseLease[] =
+    "DELETE FROM leases WHERE network = ? AND address = ? AND generation = ?";
 
 }  // namespace
 
@@ -40,6 +53,9 @@ absl::StatusOr<size_t> Writer::Write(const StagedTransaction& transaction) {
   CAISSON_RETURN_IF_ERROR(RemoveExecs(change));
   CAISSON_RETURN_IF_ERROR(PutExecs(change));
   CAISSON_RETURN_IF_ERROR(PutRequests(change));
+  CAISSON_RETURN_IF_ERROR(RemoveNetworks(change));
+  CAISSON_RETURN_IF_ERROR(PutNetworks(change));
+  CAISSON_RETURN_IF_ERROR(WriteLeases(transaction));
   return PutEvents(transaction);
 }
 
@@ -146,6 +162,51 @@ absl::Status Writer::PutRequests(const CatalogChange& change) {
   return absl::OkStatus();
 }
 
+absl::Status Writer::RemoveNetworks(const CatalogChange& change) {
+  for (const std::string& id : change.erase_networks) {
+    for (const char* sql : {"DELETE FROM networks WHERE id = ?",
+                            "DELETE FROM leases WHERE network = ?"}) {
+      CAISSON_RETURN_IF_ERROR(db_->Prepare(sql).Text(id).Run());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::PutNetworks(const CatalogChange& change) {
+  for (const NetworkPtr& record : change.put_networks) {
+    std::string& text = texts_[record.get()];
+    text = EncodeNetwork(*record);
+    CAISSON_RETURN_IF_ERROR(db_->Prepare(kPutNetwork)
+                                .Text(record->id)
+                                .Text(record->name)
+                                .Text(text)
+                                .Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::WriteLeases(const StagedTransaction& transaction) {
+  for (const LeaseRow& row : transaction.erase_leases) {
+    CAISSON_RETURN_IF_ERROR(db_->Prepare(kEraseLease)
+                                .Text(row.network_id)
+                                .Text(row.address)
+                                .Int(row.generation)
+                                .Run());
+  }
+  for (const LeaseRow& row : transaction.put_leases) {
+    CAISSON_RETURN_IF_ERROR(db_->Prepare(kPutLease)
+                                .Text(row.network_id)
+                                .Text(row.address)
+                                .Text(row.endpoint_id)
+                                .Int(row.state)
+                                .Int(row.quarantined_until_ns)
+                                .Text(row.boot_id)
+                                .Int(row.generation)
+                                .Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<size_t> Writer::PutEvents(const StagedTransaction& transaction) {
   size_t total = ended_bytes_;
   int64_t n = 0;
@@ -158,14 +219,18 @@ absl::StatusOr<size_t> Writer::PutEvents(const StagedTransaction& transaction) {
     };
     const std::string container = text_of(event->container, EncodeContainer);
     const std::string exec = text_of(event->exec, EncodeExec);
+    const std::string network = text_of(event->network, EncodeNetwork);
     const std::string extra = EncodeEventExtra(*event);
     const size_t bytes = kEventOverheadBytes + event->type.size() +
-                         container.size() + exec.size() + extra.size();
+                         container.size() + exec.size() + network.size() +
+                         extra.size();
     // The query borrows the texts until it has run.
     std::string_view container_id;
     std::string_view exec_id;
+    std::string_view network_id;
     if (event->container != nullptr) container_id = event->container->id;
     if (event->exec != nullptr) exec_id = event->exec->id;
+    if (event->network != nullptr) network_id = event->network->id;
     query.Int(event->revision)
         .Int(n++)
         .Int(static_cast<int64_t>(bytes))
@@ -177,6 +242,8 @@ absl::StatusOr<size_t> Writer::PutEvents(const StagedTransaction& transaction) {
         .Text(exec_id)
         .OptionalInt(SpecId(exec_id))
         .Text(exec)
+        .Text(network_id)
+        .Text(network)
         .Text(extra);
     CAISSON_RETURN_IF_ERROR(query.RunAndRewind());
     total += bytes;

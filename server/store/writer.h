@@ -55,6 +55,9 @@ class Writer {
   absl::Status PutExecs(const CatalogChange& change);
   absl::Status RemoveExecs(const CatalogChange& change);
   absl::Status PutRequests(const CatalogChange& change);
+  absl::Status RemoveNetworks(const CatalogChange& change);
+  absl::Status PutNetworks(const CatalogChange& change);
+  absl::Status WriteLeases(const StagedTransaction& transaction);
   absl::StatusOr<size_t> PutEvents(const StagedTransaction& transaction);
 
   // Writes the object's spec when it is another one than before.
