@@ -68,7 +68,7 @@ THIRD_PARTY = {
     r"sqlite3\.h": ["server/store", "tests"],
     r"seccomp\.h": ["runtime/linux", "tests"],
     r"CLI/": ["server", "clients", "tests"],
-    r"(libmnl|libnftnl|netlink)/": ["netsetup", "tests"],
+    r"(ldns|libmnl|libnftnl|netlink)/": ["netsetup", "tests"],
 }
 
 # Runs after clone(), where only libc and kernel headers are safe: the init

@@ -1,0 +1,134 @@
+#include "netsetup/dns/zone.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "netsetup/dns/name.h"
+#include "netsetup/dns/query_test.h"
+#include "runtime/base/status_matchers.h"
+
+namespace caisson::netsetup::dns {
+namespace {
+
+using base::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::IsEmpty;
+using Kind = ZoneAnswer::Kind;
+
+// "\3web\3net" as "web.net".
+std::string NameText(std::string_view name) {
+  std::string text;
+  while (!name.empty()) {
+    if (!text.empty()) text.push_back('.');
+    const auto length = static_cast<size_t>(name[0]);
+    text.append(name.substr(1, length));
+    name.remove_prefix(length + 1);
+  }
+  return text;
+}
+
+ZoneAnswer Find(const Zone& zone, std::string_view text) {
+  return zone.Find(*ParseName(text));
+}
+
+const std::vector<ZoneEntry>& Entries() {
+  static const auto* entries = new std::vector<ZoneEntry>{
+      {.name = "Web",
+       .aliases = {"www", "web", "pool"},
+       .short_id = "0123456789ab",
+       .addresses = Addresses({"10.0.0.2", "fd00::2"}),
+       .other_networks = {"n2", "n3"}},
+      {.name = "db.1",
+       .aliases = {"pool"},
+       .short_id = "ba9876543210",
+       .addresses = Addresses({"10.0.0.3"})}};
+  return *entries;
+}
+
+TEST(ZoneTest, NamesAliasesAndShortIdsAreKnown) {
+  const auto zone = MakeZone({.domain = "Net.Internal"}, Entries());
+  for (const char* name :
+       {"web", "www", "0123456789ab", "web.net.internal", "WWW.NET.internal"}) {
+    const ZoneAnswer answer = Find(*zone, name);
+    EXPECT_EQ(answer.kind, Kind::kFound) << name;
+    EXPECT_THAT(answer.addresses,
+                ElementsAreArray(Addresses({"10.0.0.2", "fd00::2"})))
+        << name;
+  }
+  EXPECT_THAT(Find(*zone, "db.1.net.internal").addresses,
+              ElementsAreArray(Addresses({"10.0.0.3"})));
+}
+
+TEST(ZoneTest, SharedNamesHaveAllAddresses) {
+  const auto zone = MakeZone({}, Entries());
+  EXPECT_THAT(Find(*zone, "pool").addresses,
+              ElementsAreArray(Addresses({"10.0.0.2", "fd00::2", "10.0.0.3"})));
+}
+
+TEST(ZoneTest, OnlyWhatIsBelowTheDomainIsMissing) {
+  const auto zone = MakeZone({.domain = "net"}, Entries());
+  EXPECT_EQ(Find(*zone, "net").kind, Kind::kFound);
+  EXPECT_THAT(Find(*zone, "net").addresses, IsEmpty());
+  EXPECT_EQ(Find(*zone, "other.net").kind, Kind::kMissing);
+  EXPECT_EQ(Find(*zone, "web.other.net").kind, Kind::kMissing);
+  for (const char* name : {"other", "web.example", "notnet", "web.net.net2"}) {
+    EXPECT_EQ(Find(*zone, name).kind, Kind::kForeign) << name;
+  }
+  EXPECT_EQ(MakeZone({}, Entries())->Find("").kind, Kind::kForeign);
+}
+
+TEST(ZoneTest, AddressesHaveOneName) {
+  const auto zone = MakeZone(
+      {.domain = "net", .subnets = {*ParseIpPrefix("10.0.0.0/24")}}, Entries());
+  EXPECT_EQ(NameText(Find(*zone, "2.0.0.10.in-addr.arpa").pointer), "web.net");
+  EXPECT_EQ(NameText(Find(*zone, "3.0.0.10.in-addr.arpa").pointer), "db.1.net");
+  EXPECT_EQ(Find(*zone, "4.0.0.10.in-addr.arpa").kind, Kind::kMissing);
+  EXPECT_EQ(Find(*zone, "4.1.0.10.in-addr.arpa").kind, Kind::kForeign);
+  EXPECT_EQ(NameText(MakeZone({}, Entries())
+                         ->Find(*ParseName("2.0.0.10.in-addr.arpa"))
+                         .pointer),
+            "web");
+}
+
+TEST(ZoneTest, WhatDnsCannotCarryIsFoundByItsShortId) {
+  const std::string name(64, 'x');
+  const auto zone =
+      MakeZone({.domain = "net"}, {{.name = name,
+                                    .aliases = {"a..b"},
+                                    .short_id = "0123456789ab",
+                                    .addresses = Addresses({"10.0.0.2"})}});
+  EXPECT_EQ(Find(*zone, "0123456789ab").kind, Kind::kFound);
+  EXPECT_EQ(NameText(Find(*zone, "2.0.0.10.in-addr.arpa").pointer),
+            "0123456789ab.net");
+}
+
+TEST(ZoneTest, NamesThatAreTooLongWithTheDomainStandAlone) {
+  std::string name = "a";
+  while (name.size() + 2 <= kMaxNameBytes - 2) name += ".a";
+  const auto zone =
+      MakeZone({.domain = "net"},
+               {{.name = name, .addresses = Addresses({"10.0.0.2"})}});
+  EXPECT_EQ(NameText(Find(*zone, "2.0.0.10.in-addr.arpa").pointer), name);
+}
+
+TEST(ZoneTest, FurtherNetworksAreThoseOfTheClient) {
+  const auto zone = MakeZone({}, Entries());
+  EXPECT_THAT(zone->OtherNetworksOf(Address("fd00::2")),
+              ElementsAre("n2", "n3"));
+  EXPECT_THAT(zone->OtherNetworksOf(Address("10.0.0.3")), IsEmpty());
+  EXPECT_THAT(zone->OtherNetworksOf(Address("10.0.0.9")), IsEmpty());
+}
+
+TEST(ZoneTest, ADomainHasToBeOne) {
+  EXPECT_THAT(Zone::Build({.domain = "a..b"}, {}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace caisson::netsetup::dns
