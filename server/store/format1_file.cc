@@ -102,6 +102,7 @@ absl::Status MakeFormat1File(const StoreOptions& options) {
       const std::unique_ptr<Database> db,
       Database::Open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                      options.vfs));
+  CAISSON_RETURN_IF_ERROR(db->Execute("PRAGMA synchronous = EXTRA"));
   CAISSON_RETURN_IF_ERROR(db->SelectText("PRAGMA journal_mode = WAL").status());
   CAISSON_RETURN_IF_ERROR(db->Execute(kTables));
   CAISSON_RETURN_IF_ERROR(db->Execute(kRows));

@@ -6,6 +6,7 @@
 
 #include "runtime/base/status_matchers.h"
 #include "server/store/fault_vfs.h"
+#include "server/store/format1_file.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "server/store/test_store.h"
@@ -16,9 +17,48 @@ namespace {
 using base::IsOk;
 using base::ReasonIs;
 using base::StatusIs;
+using testing::UnorderedElementsAreArray;
 
-// Transaction i: the counter becomes i, container n<i> appears, n<i-2> goes
-// away, event e<i> tells of it. So the rows show which one was the last.
+LeaseRow MakeLease(const std::string& network, const std::string& address,
+                   int64_t generation) {
+  LeaseRow row;
+  row.network_id = PaddedId(network);
+  row.address = address;
+  row.generation = generation;
+  return row;
+}
+
+// The leases of network n<i>, and those of the network that never goes away:
+// one that every transaction replaces, one that it erases and makes anew.
+LeaseRow OwnLease(int64_t i) {
+  return MakeLease(absl::StrCat("a", i, "b"), "10.1.0.2", i);
+}
+LeaseRow ReplacedLease(int64_t i) {
+  return MakeLease("c", "10.0.0.2", i);
+}
+LeaseRow MovingLease(int64_t i) {
+  return MakeLease("c", absl::StrCat("10.0.1.", i), i);
+}
+
+// What transaction i does to networks and leases; see below.
+void AddNetworks(int i, Transaction* transaction) {
+  NetworkRecord counter = MakeNetwork("c", "counter");
+  counter.request_id = absl::StrCat(i);
+  transaction->put_networks.push_back(counter);
+  transaction->put_networks.push_back(
+      MakeNetwork(absl::StrCat("a", i, "b"), absl::StrCat("n", i)));
+  if (i > 2) {
+    transaction->delete_networks.push_back(
+        MakeNetwork(absl::StrCat("a", i - 2, "b"), absl::StrCat("n", i - 2)));
+  }
+  transaction->put_leases = {OwnLease(i), ReplacedLease(i), MovingLease(i)};
+  transaction->erase_leases = {MovingLease(i - 1)};
+  transaction->AddNetworkEvent(absl::StrCat("e", i), counter.id);
+}
+
+// Transaction i: the counters become i, container and network n<i> appear,
+// n<i-2> go away, leases come and go, two events e<i> tell of it. So the rows
+// show which one was the last.
 Transaction Numbered(int i) {
   ContainerRecord counter = MakeContainer("c", "counter");
   counter.status.run = i;
@@ -31,21 +71,41 @@ Transaction Numbered(int i) {
         MakeContainer(absl::StrCat("a", i - 2, "b"), absl::StrCat("n", i - 2)));
   }
   transaction.AddEvent(absl::StrCat("e", i), counter.id);
+  AddNetworks(i, &transaction);
   return transaction;
 }
 
-// The number of the last transaction in the catalog; checks that everything
-// else agrees with it.
-int64_t LastTransaction(const Catalog& catalog) {
+void ExpectNetworks(Store* store, int64_t last) {
+  const Catalog& catalog = store->catalog();
+  EXPECT_EQ(catalog.counts().networks, last == 1 ? 2u : 3u);
+  const NetworkPtr counter = catalog.FindNetwork("counter");
+  ASSERT_NE(counter, nullptr);
+  EXPECT_EQ(counter->request_id, absl::StrCat(last));
+  EXPECT_NE(catalog.FindNetwork(absl::StrCat("n", last)), nullptr);
+  std::vector<LeaseRow> leases = {OwnLease(last), ReplacedLease(last),
+                                  MovingLease(last)};
+  if (last > 1) leases.push_back(OwnLease(last - 1));
+  absl::StatusOr<std::vector<LeaseRow>> found = store->ReadLeases();
+  ASSERT_THAT(found, IsOk());
+  EXPECT_THAT(*found, UnorderedElementsAreArray(leases));
+}
+
+// The number of the last transaction in the store; checks that everything else
+// agrees with it.
+int64_t LastTransaction(Store* store) {
+  const Catalog& catalog = store->catalog();
   const ContainerPtr counter = catalog.Find("counter");
   if (counter == nullptr) {
     EXPECT_EQ(catalog.counts().containers, 0u);
+    EXPECT_EQ(catalog.counts().networks, 0u);
+    EXPECT_THAT(store->ReadLeases()->size(), 0u);
     return 0;
   }
   const int64_t last = counter->status.run;
   EXPECT_EQ(catalog.counts().containers, last == 1 ? 2u : 3u);
   EXPECT_NE(catalog.Find(absl::StrCat("n", last)), nullptr);
   EXPECT_EQ(catalog.counts().tombstones, last > 2 ? last - 2u : 0u);
+  ExpectNetworks(store, last);
   return last;
 }
 
@@ -59,7 +119,13 @@ int64_t LastEvent(const std::string& path) {
   EXPECT_THAT(tables, IsOk());
   if (tables->value_or(0) == 0) return 0;
   EXPECT_EQ(*(*db)->SelectText("PRAGMA integrity_check"), "ok");
-  return (*db)->SelectInt("SELECT count(*) FROM events")->value_or(-1);
+  const int64_t of_networks =
+      (*db)
+          ->SelectInt("SELECT count(*) FROM events WHERE network_data != ''")
+          ->value_or(-1);
+  EXPECT_EQ((*db)->SelectInt("SELECT count(*) FROM events")->value_or(-1),
+            2 * of_networks);
+  return of_networks;
 }
 
 class StoreFaultTest : public testing::Test {
@@ -90,7 +156,7 @@ class CrashTest : public StoreFaultTest,
     options.boot_id = "after the crash";
     absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
     ASSERT_THAT(store, IsOk());
-    const int64_t last = LastTransaction((*store)->catalog());
+    const int64_t last = LastTransaction(store->get());
     EXPECT_EQ(last, events) << "state and event are one";
     EXPECT_LE(last, acknowledged + 1);
     if (GetParam() != FaultVfs::Crash::kSynced) {
@@ -128,6 +194,29 @@ TEST_P(CrashTest, LeavesTheStateBeforeOrAfter) {
   }
 }
 
+// A crash while a file of format 1 is migrated loses nothing of it.
+TEST_P(CrashTest, LeavesTheOldFormatOrTheNew) {
+  ASSERT_THAT(MakeFormat1File(options_), IsOk());
+  const size_t begin = vfs_.operations();
+  ASSERT_THAT(Store::Open(options_), IsOk());
+  const size_t end = vfs_.operations();
+  ASSERT_GT(end, begin);
+  for (size_t n = begin; n <= end; ++n) {
+    SCOPED_TRACE(absl::StrCat("crash before operation ", n));
+    const TempDirectory image;
+    ASSERT_THAT(vfs_.MakeImage(n, GetParam(), image.path()), IsOk());
+    StoreOptions options = TestOptions(image, &clock_);
+    options.vfs = quick_.name();
+    absl::StatusOr<std::unique_ptr<Store>> store = Store::Open(options);
+    ASSERT_THAT(store, IsOk());
+    EXPECT_NE((*store)->catalog().Find("web"), nullptr);
+    EXPECT_NE((*store)->catalog().ExecById(PaddedId("e")), nullptr);
+    Transaction transaction;
+    AddNetworks(1, &transaction);
+    EXPECT_THAT((*store)->Commit(std::move(transaction)), IsOk());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, CrashTest,
                          testing::Values(FaultVfs::Crash::kWritten,
                                          FaultVfs::Crash::kTorn,
@@ -144,8 +233,9 @@ TEST_P(DiskErrorTest, CommitsAreRefusedAndReadsGoOn) {
   int done = 0;
   int refused = 0;
   int64_t last_revision = 0;
-  for (size_t n = 0; n < 24; ++n) {
-    vfs_.Fail(n % 12, 1 + n % 3, GetParam());
+  constexpr size_t kOperations = 24;  // about what a commit takes
+  for (size_t n = 0; n < 2 * kOperations; ++n) {
+    vfs_.Fail(n % kOperations, 1 + n % 3, GetParam());
     for (int attempt = 0; attempt < 3; ++attempt) {
       absl::StatusOr<int64_t> revision = (*store)->Commit(Numbered(done + 1));
       if (revision.ok()) {
@@ -158,7 +248,7 @@ TEST_P(DiskErrorTest, CommitsAreRefusedAndReadsGoOn) {
         EXPECT_THAT(revision, ReasonIs("DISK_FULL"));
         EXPECT_FALSE((*store)->health().last_error.ok());
       }
-      EXPECT_EQ(LastTransaction((*store)->catalog()), done);
+      EXPECT_EQ(LastTransaction(store->get()), done);
     }
   }
   EXPECT_GT(refused, 10);
@@ -169,7 +259,7 @@ TEST_P(DiskErrorTest, CommitsAreRefusedAndReadsGoOn) {
   EXPECT_EQ(LastEvent(options_.path), done);
   store = Store::Open(options_);
   ASSERT_THAT(store, IsOk());
-  EXPECT_EQ(LastTransaction((*store)->catalog()), done);
+  EXPECT_EQ(LastTransaction(store->get()), done);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DiskErrorTest,
