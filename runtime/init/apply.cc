@@ -77,6 +77,8 @@ int ApplyMountOp(Context& context, const Op& op) noexcept {
       return CloneTree(context, op);
     case OpKind::kSetAttributes:
       return SetAttributes(context, op);
+    case OpKind::kSetOwner:
+      return SetOwner(context, op);
     case OpKind::kAttach:
       return Attach(context, op);
     case OpKind::kAttachRoot:

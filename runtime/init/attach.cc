@@ -163,6 +163,12 @@ int OpenTarget(const Context& context, const Op& op) noexcept {
   return MakeTarget(context, path, directory);
 }
 
+// There is no target, and none can be made: something above it is a file, or
+// on a file system that is read-only.
+bool IsAbsence(int err) noexcept {
+  return err == ENOENT || err == ENOTDIR || err == EROFS;
+}
+
 // A requested mount must not cover procfs, whatever link led there: what
 // programs (and we) read below /proc would be the container's invention
 // (CVE-2019-16884). Our own mounts refuse links instead.
@@ -209,9 +215,10 @@ int CoverWithEmpty(Context& context, const Op& op, int target_fd) noexcept {
 
 int Attach(Context& context, const Op& op) noexcept {
   const int mount_fd = context.Get(op.in);
-  if (mount_fd < 0 && (op.flags & plan::kOpSkipMissing) != 0) return 0;
+  const bool skip_missing = (op.flags & plan::kOpSkipMissing) != 0;
+  if (mount_fd < 0 && skip_missing) return 0;
   const ScopedFd target(OpenTarget(context, op));
-  if (!target.ok()) return errno;
+  if (!target.ok()) return skip_missing && IsAbsence(errno) ? 0 : errno;
   if ((op.flags & plan::kOpNoSymlinks) == 0) {
     const int err = CheckNotProc(target.get());
     if (err != 0) return err;

@@ -82,6 +82,7 @@ int NewMount(Context& context, const plan::Op& op) noexcept;
 int NewOverlay(Context& context, const plan::Op& op) noexcept;
 int CloneTree(Context& context, const plan::Op& op) noexcept;
 int SetAttributes(Context& context, const plan::Op& op) noexcept;
+int SetOwner(Context& context, const plan::Op& op) noexcept;
 
 // attach.cc
 int Attach(Context& context, const plan::Op& op) noexcept;

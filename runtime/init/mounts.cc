@@ -118,4 +118,9 @@ int SetAttributes(Context& context, const Op& op) noexcept {
                                  sizeof(attributes)) != 0);
 }
 
+int SetOwner(Context& context, const Op& op) noexcept {
+  return ErrnoIf(::fchownat(context.Get(op.in), "", static_cast<uid_t>(op.c),
+                            static_cast<gid_t>(op.d), AT_EMPTY_PATH) != 0);
+}
+
 }  // namespace caisson::init

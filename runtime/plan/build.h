@@ -35,6 +35,13 @@ struct Draft {
   void Add(const Op& op, std::string why) { steps.Add(op, std::move(why)); }
 };
 
+// A file of the daemon's that is mounted over one of the image's.
+struct NameFile {
+  std::string_view target;
+  std::string_view source;  // of the host; empty: none
+  uint16_t slot = kNoSlot;  // kNoSlot: not mounted
+};
+
 // What is specific to a container.
 struct Launch {
   Launch(const spec::ContainerSpec& the_spec, const LaunchContext& the_context,
@@ -56,6 +63,7 @@ struct Launch {
   bool locks_mounts = false;
   uint16_t empty_slot = kNoSlot;           // read-only tmpfs that masks
   std::vector<uint16_t> user_mount_slots;  // one for each of spec.mounts
+  std::vector<NameFile> name_files;
 
   bool has_user_namespace() const {
     return spec.user_namespace.explicit_maps.has_value();
@@ -65,6 +73,9 @@ struct Launch {
 // kDefault is private, for time the host's.
 bool IsPrivate(const spec::Namespace& ns);
 bool IsShared(const spec::Namespace& ns);  // another container's, or a path
+
+// What the spec mounts at `target` itself; null: nothing.
+const spec::Mount* FindMountAt(const Launch& launch, std::string_view target);
 
 // The host's id for a container's id; nullopt: not mapped.
 std::optional<uint32_t> HostId(const std::vector<spec::IdMap>& maps,
@@ -105,6 +116,9 @@ absl::Status AddDeviceNodes(Launch& launch);
 // build_mounts.cc: what the spec asks for
 absl::Status AddMountSources(Launch& launch);
 absl::Status AddMountTargets(Launch& launch);
+// build_name_files.cc: /etc/hosts and the like
+void AddNameFileSources(Launch& launch);
+void AddNameFileTargets(Launch& launch);
 // build_process.cc: from the user to execve; shared with execs
 struct ProcessInput {
   const spec::Process& process;

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 
+#include "runtime/base/path_safe.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/plan/build.h"
@@ -180,6 +181,13 @@ std::string FieldOf(size_t index) {
 
 }  // namespace
 
+const spec::Mount* FindMountAt(const Launch& launch, std::string_view target) {
+  for (const spec::Mount& mount : launch.spec.mounts) {
+    if (base::NormalizePath(mount.target) == target) return &mount;
+  }
+  return nullptr;
+}
+
 absl::Status AddMountSources(Launch& launch) {
   for (size_t i = 0; i < launch.spec.mounts.size(); ++i) {
     const uint16_t slot = launch.draft.steps.NewSlot();
@@ -199,7 +207,8 @@ absl::Status AddMountTargets(Launch& launch) {
     }
     Op op = MakeOp(OpKind::kAttach, Executor::kChild);
     op.in = launch.user_mount_slots[i];
-    op.s1 = launch.draft.steps.Str(mount.target);
+    // A slash at the end would ask for a directory, also for a file.
+    op.s1 = launch.draft.steps.Str(base::NormalizePath(mount.target));
     if (launch.create_targets) op.flags |= kOpCreate;
     launch.draft.Add(op,
                      "asked for; the target is resolved inside the root, "

@@ -28,10 +28,7 @@ constexpr uint64_t kNoExecAttributes =
 constexpr uint64_t kDevAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 
 bool HasMountAt(const Launch& launch, std::string_view target) {
-  for (const spec::Mount& mount : launch.spec.mounts) {
-    if (mount.target == target) return true;
-  }
-  return false;
+  return FindMountAt(launch, target) != nullptr;
 }
 
 // Where the host mounts other file systems on its own sysfs. In a new instance

@@ -87,11 +87,13 @@ absl::Status AddAll(Launch& launch) {
   CAISSON_RETURN_IF_ERROR(AddNamespaces(launch));
   // Before the root: that may leave the host's mount namespace.
   CAISSON_RETURN_IF_ERROR(AddMountSources(launch));
+  AddNameFileSources(launch);
   CAISSON_RETURN_IF_ERROR(AddRootfs(launch));
   CAISSON_RETURN_IF_ERROR(AddStandardMounts(launch));
   // Before the spec's own mounts: what somebody mounts on purpose is seen.
   AddMasks(launch);
   CAISSON_RETURN_IF_ERROR(AddMountTargets(launch));
+  AddNameFileTargets(launch);
   AddPivot(launch);
   AddMountLock(launch);
   AddNames(launch);

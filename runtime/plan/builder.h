@@ -58,6 +58,12 @@ struct LaunchContext {
   // before every start.
   std::string upper_path;
   std::string work_path;
+  // Files that are mounted at /etc/hosts, /etc/resolv.conf and /etc/hostname
+  // unless the spec mounts something there. They exist, and belong to this
+  // container: with id maps its root becomes their owner. Empty: none.
+  std::string hosts_path;
+  std::string resolv_conf_path;
+  std::string hostname_path;
   bool named_reader = false;
   // Deleted after exit, and nobody will read its layer: "volatile" overlay and
   // no fdatasync of records.

@@ -551,6 +551,92 @@ TEST_F(BuilderTest, SourcesAreOpenedBeforeTheRootAndAttachedAfterTheMasks) {
   EXPECT_LT(LineOf("CHILD attach bind of"), IndexOf(OpKind::kPivotRoot));
 }
 
+class NameFilesTest : public BuilderTest {
+ protected:
+  NameFilesTest() {
+    context_.hosts_path = "/c/hosts";
+    context_.resolv_conf_path = "/c/resolv.conf";
+    context_.hostname_path = "/c/hostname";
+  }
+  // Those lines that are about the file.
+  std::string About(std::string_view file) const {
+    std::string text;
+    for (const std::string& line : Lines()) {
+      if (line.find(file) != std::string::npos) text += line + "\n";
+    }
+    return text;
+  }
+};
+
+TEST_F(NameFilesTest, AreTextOfTheDaemonsAtTheirPlace) {
+  Build(Spec());
+  EXPECT_EQ(About("/etc/resolv.conf"),
+            "PREPARE bind /c/resolv.conf (on /etc/resolv.conf)\n"
+            "PREPARE set attributes on /etc/resolv.conf (set "
+            "nosuid,nodev,noexec, propagation private)\n"
+            "CHILD attach bind of /c/resolv.conf on /etc/resolv.conf "
+            "(ifMissing made)\n");
+  EXPECT_THAT(About("/etc/hosts"), HasSubstr("/c/hosts"));
+  EXPECT_THAT(About("/etc/hostname"), HasSubstr("/c/hostname"));
+}
+
+TEST_F(NameFilesTest, BelongToTheContainersRoot) {
+  spec::ContainerSpec spec = Spec();
+  spec.user_namespace.explicit_maps =
+      spec::IdMapping{{{0, 100000, 1000}}, {{0, 200000, 1000}}};
+  Build(spec);
+  EXPECT_THAT(Find(OpKind::kSetOwner), SizeIs(3));
+  EXPECT_THAT(About("/c/hosts"),
+              HasSubstr("PREPARE give to the container's root bind of /c/hosts "
+                        "(owner 100000:200000)\n"));
+  EXPECT_LT(IndexOf(OpKind::kSetOwner), LineOf("CHILD attach bind of /c/hosts"))
+      << "while it is writable still";
+}
+
+TEST_F(NameFilesTest, AreReadOnlyWhereTheRootIs) {
+  spec::ContainerSpec spec = Spec();
+  spec.rootfs.read_only = true;
+  Build(spec);
+  EXPECT_THAT(About("/etc/hosts"),
+              AllOf(HasSubstr("(set ro,nosuid,nodev,noexec"),
+                    HasSubstr("(ifMissing made)")));
+  EXPECT_THAT(plan_.summary, Not(Contains(HasSubstr("/etc/hosts"))));
+  spec.rootfs.host_directory->writable_layer = false;
+  Build(spec);
+  EXPECT_THAT(About("/etc/hosts"), HasSubstr("(ifMissing left out)"));
+  EXPECT_THAT(
+      plan_.summary,
+      Contains(HasSubstr("/etc/hosts: left out if the image has none")));
+}
+
+TEST_F(NameFilesTest, TheSpecsOwnMountIsSeen) {
+  spec::ContainerSpec spec = Spec();
+  spec::Mount mount;
+  mount.target = "/etc/hosts/";
+  mount.bind = spec::BindMount{"/my/hosts"};
+  spec.mounts = {mount};
+  Build(spec);
+  EXPECT_EQ(About("/c/hosts"), "");
+  EXPECT_THAT(About("/c/hostname"), Not(IsEmpty()));
+  EXPECT_THAT(plan_.summary, Contains("/etc/hosts: the spec's own mount"));
+}
+
+TEST_F(NameFilesTest, NothingIsMadeInADirectoryOfTheHost) {
+  spec::ContainerSpec spec = Spec();
+  spec::Mount mount;
+  mount.target = "/etc";
+  mount.bind = spec::BindMount{"/my/etc"};
+  spec.mounts = {mount};
+  Build(spec);
+  EXPECT_GT(LineOf("CHILD attach bind of /c/hosts"),
+            LineOf("CHILD attach bind of /my/etc"));
+  EXPECT_THAT(About("/etc/hosts"), HasSubstr("(ifMissing left out)"));
+  spec.mounts[0].bind.reset();
+  spec.mounts[0].tmpfs = spec::TmpfsMount{};
+  Build(spec);
+  EXPECT_THAT(About("/etc/hosts"), HasSubstr("(ifMissing made)"));
+}
+
 TEST_F(BuilderTest, BadMountOptionsNameTheirField) {
   spec::ContainerSpec spec = Spec();
   spec::Mount mount;

@@ -71,6 +71,8 @@ constexpr KindInfo kKinds[] = {
     {OpKind::kBindConsole, "bind_console", "bind the terminal on",
      "move_mount"},
     {OpKind::kPivotRoot, "pivot_root", "change the root", "pivot_root"},
+    {OpKind::kSetOwner, "set_owner", "give to the container's root",
+     "fchownat"},
     {OpKind::kOpenPty, "open_pty", "open a terminal", "ioctl"},
     {OpKind::kStdio, "stdio", "connect standard streams", "dup2"},
     {OpKind::kSessionKeyring, "session_keyring", "new session keyring",
@@ -207,6 +209,14 @@ void DescribeMount(const PlanView& plan, const Op& op, StepText* out) {
     case OpKind::kAttach:
       out->target = Absolute(View(plan, op.s1));
       Add(out, "source", SourceOf(plan, op.in));
+      Add(out, "ifMissing",
+          (op.flags & kOpSkipMissing) == 0 ? ""
+          : (op.flags & kOpCreate) != 0    ? "made"
+                                           : "left out");
+      break;
+    case OpKind::kSetOwner:
+      out->target = SourceOf(plan, op.in);
+      Add(out, "owner", absl::StrCat(op.c, ":", op.d));
       break;
     case OpKind::kSetPropagation:
       out->target = std::string(View(plan, op.s1));
@@ -420,7 +430,7 @@ StepText DescribeOp(const PlanView& plan, uint32_t index) {
     DescribeFile(plan, op, &out);
   } else if (op.kind <= OpKind::kStageMounts) {
     DescribeNamespace(plan, op, &out);
-  } else if (op.kind <= OpKind::kPivotRoot) {
+  } else if (op.kind <= OpKind::kSetOwner) {
     DescribeMount(plan, op, &out);
   } else {
     DescribeProcess(plan, op, &out);

@@ -97,7 +97,8 @@ enum class OpKind : uint16_t {
   kCloneTree,      // s1 source path -> out; kOpRecursive
   kSetAttributes,  // in mount, a set, b clear, c propagation, x user namespace
                    // (kNoSlot: no id map); kOpRecursive
-  kAttach,         // in mount, s1 target; kOpCreate, kOpNoSymlinks
+  kAttach,         // in mount, s1 target; kOpCreate, kOpNoSymlinks,
+                   // kOpSkipMissing
   kAttachRoot,     // in mount: over the old root, where pivot_root finds it
   kAttachAt,       // in mount, s1 path of this mount namespace (PREPARE)
   kDetachAt,       // s1 path of this mount namespace (PREPARE)
@@ -105,6 +106,8 @@ enum class OpKind : uint16_t {
   kReadOnlyPath,   // s1 path
   kBindConsole,    // in pty slave: over s1
   kPivotRoot,      // in root mount
+  kSetOwner,       // in mount: of the file or directory that it shows; c uid,
+                   // d gid
   // The process.
   kOpenPty = 96,     // in devpts -> kSlotPtyMaster, kSlotPtySlave; c uid, d gid
   kStdio,            // kOpTty: the pty slave is controlling terminal and 0-2
@@ -139,7 +142,8 @@ enum OpFlag : uint32_t {
   kOpStrict = 1u << 7,  // no supplementary groups from /etc/group
   kOpRootOnly = 1u << 8,
   kOpAddHome = 1u << 9,  // HOME from the container's passwd
-  // ENOENT of the source or target, or an empty slot, is success
+  // ENOENT of the source, a target that is not there and cannot be made, or an
+  // empty slot, is success
   kOpSkipMissing = 1u << 10,
   kOpSpecPath = 1u << 11,  // s1 comes from the spec: ENOENT is its fault
 };

@@ -15,7 +15,7 @@ bool ValidKind(OpKind kind) noexcept {
   };
   return in(OpKind::kMakeDirectory, OpKind::kMakeSymlink) ||
          in(OpKind::kOpenPidfd, OpKind::kStageMounts) ||
-         in(OpKind::kSetPropagation, OpKind::kPivotRoot) ||
+         in(OpKind::kSetPropagation, OpKind::kSetOwner) ||
          in(OpKind::kOpenPty, OpKind::kExecute) ||
          kind == OpKind::kAttachDeviceFilter;
 }

@@ -22,7 +22,7 @@
 #include "runtime/plan/host_devices.h"
 #include "runtime/plan/ops.h"
 #include "runtime/spec/defaults.h"
-#include "tests/integration/plan_runner.h"
+#include "tests/integration/plan_fixture.h"
 
 namespace caisson::testing {
 namespace {
@@ -33,36 +33,6 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-std::string Describe(const PlanResult& result) {
-  return base::StrCat("step ", result.failure.op, " errno ", result.failure.err,
-                      " exit ", result.exit_code, " signal ", result.signal,
-                      " stderr ", result.err);
-}
-
-class RootLaunchPlanTest : public ::testing::Test {
- protected:
-  void SetUp() override { ASSERT_EQ(::geteuid(), 0u) << "needs root"; }
-
-  std::string Output(const std::string& script) {
-    return Output(runner_.Shell(script));
-  }
-  std::string Output(const spec::ContainerSpec& spec) {
-    runner_.ResetLayer();
-    const PlanResult result = runner_.Run(spec);
-    EXPECT_TRUE(result.started) << Describe(result);
-    EXPECT_EQ(result.exit_code, 0) << Describe(result);
-    return result.out;
-  }
-  PlanResult Failing(const spec::ContainerSpec& spec) {
-    runner_.ResetLayer();
-    PlanResult result = runner_.Run(spec);
-    EXPECT_FALSE(result.started) << Describe(result);
-    return result;
-  }
-
-  PlanRunner runner_;
-};
 
 TEST_F(RootLaunchPlanTest, RunsAProgramAndReportsItsExit) {
   const PlanResult result = runner_.RunShell("echo out; echo err >&2; exit 7");
@@ -551,10 +521,12 @@ TEST_F(RootFaultTest, FailingOpsLeaveNothingBehind) {
   bind.read_only = true;
   spec.mounts = {bind};
   spec.sysctls = {{"net.ipv4.ip_default_ttl", "33"}};
+  WriteNameFiles();
   FailEachOp(spec);
 }
 
 TEST_F(RootFaultTest, FailingOpsOfAUserNamespaceLeaveNothingBehind) {
+  WriteNameFiles();
   spec::ContainerSpec spec = runner_.Shell("echo ran");
   spec.user_namespace.explicit_maps =
       spec::IdMapping{{{0, 100000, 65536}}, {{0, 200000, 65536}}};
