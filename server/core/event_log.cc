@@ -31,8 +31,9 @@ bool Matches(const WatchOptions& options, const store::Event& event) {
       })) {
     return false;
   }
-  return event.container == nullptr ||
-         options.filter.MatchesIdentity(*event.container);
+  // Who asks for some containers asks for nothing else.
+  if (event.container == nullptr) return options.filter.IsAnyIdentity();
+  return options.filter.MatchesIdentity(*event.container);
 }
 
 }  // namespace

@@ -119,6 +119,28 @@ TEST_F(EventLogTest, ResumingIsExclusiveAndWhole) {
   EXPECT_EQ(batch->revision, second);
 }
 
+TEST_F(EventLogTest, WhoWatchesSomeContainersGetsNoNetworks) {
+  Open();
+  const std::unique_ptr<EventCursor> all = Watch();
+  WatchOptions options;
+  options.filter.name_prefix = "name-";
+  const std::unique_ptr<EventCursor> some = Watch(options);
+  store::Transaction transaction;
+  transaction.put_networks = {store::MakeNetwork("d", "name-lan")};
+  transaction.AddNetworkEvent("network.created",
+                              transaction.put_networks[0].id);
+  ASSERT_THAT(store_->Commit(std::move(transaction)), IsOk());
+  Commit("a", "container.created");
+  const BatchOr everything = Next(all.get()).get();
+  ASSERT_THAT(everything, IsOk());
+  ASSERT_FALSE(everything->events.empty());
+  EXPECT_EQ(everything->events[0]->type, "network.created");
+  const BatchOr containers = Next(some.get()).get();
+  ASSERT_THAT(containers, IsOk());
+  ASSERT_FALSE(containers->events.empty());
+  EXPECT_EQ(containers->events[0]->type, "container.created");
+}
+
 TEST_F(EventLogTest, FiltersSelectAndBookmarksAdvance) {
   Open();
   WatchOptions options;

@@ -283,6 +283,12 @@ absl::StatusOr<NetworkPage> Catalog::ListNetworks(const NetworkFilter& filter,
   return result;
 }
 
+size_t Catalog::EndpointsOf(std::string_view network_id) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const auto found = endpoints_.find(AbslView(network_id));
+  return found == endpoints_.end() ? 0 : found->second;
+}
+
 RequestPtr Catalog::Request(std::string_view request_id) const {
   absl::ReaderMutexLock lock(&mutex_);
   const auto found = requests_.find(AbslView(request_id));
@@ -355,13 +361,30 @@ void Catalog::PutContainer(const ContainerPtr& record) {
   const ContainerPtr old = containers_.Erase(record->id);
   if (old != nullptr) FreeName(*old, &names_);
   TakeName(*record, &names_);
+  CountEndpoints(old, record);
   containers_.Put(record);
+}
+
+void Catalog::CountEndpoints(const ContainerPtr& before,
+                             const ContainerPtr& after) {
+  if (after != nullptr) {
+    for (const Endpoint& endpoint : after->status.networks) {
+      if (endpoint.attached) ++endpoints_[endpoint.network_id];
+    }
+  }
+  if (before == nullptr) return;
+  for (const Endpoint& endpoint : before->status.networks) {
+    if (!endpoint.attached) continue;
+    const auto count = endpoints_.find(endpoint.network_id);
+    if (--count->second == 0) endpoints_.erase(count);
+  }
 }
 
 void Catalog::EraseContainer(const std::string& id) {
   const ContainerPtr old = containers_.Erase(id);
   if (old == nullptr) return;
   FreeName(*old, &names_);
+  CountEndpoints(old, nullptr);
   const auto execs = execs_of_.find(id);
   if (execs == execs_of_.end()) return;
   for (const auto& [key, exec] : execs->second) execs_.Erase(exec->id);

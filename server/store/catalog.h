@@ -121,6 +121,8 @@ class Catalog {
   absl::StatusOr<NetworkPage> ListNetworks(const NetworkFilter& filter,
                                            const PageRequest& page,
                                            NetworkSize size_of = nullptr) const;
+  // How many containers are attached.
+  size_t EndpointsOf(std::string_view network_id) const;
 
   RequestPtr Request(std::string_view request_id) const;
 
@@ -165,6 +167,10 @@ class Catalog {
 
   void PutContainer(const ContainerPtr& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts what an old and a new state of a container, either of which may be
+  // null, have of networks.
+  void CountEndpoints(const ContainerPtr& before, const ContainerPtr& after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseContainer(const std::string& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutExec(const ExecPtr& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -187,6 +193,8 @@ class Catalog {
   Names network_names_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::map<Key, ExecPtr>> execs_of_
       ABSL_GUARDED_BY(mutex_);
+  // By network; none is zero.
+  absl::flat_hash_map<std::string, size_t> endpoints_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, RequestPtr> requests_
       ABSL_GUARDED_BY(mutex_);
   // Finished requests by end time: the order in which they expire.

@@ -247,6 +247,55 @@ TEST(CatalogTest, NetworksAreListedByCreationNameAndLabels) {
   EXPECT_EQ(catalog.counts().networks, 4u);
 }
 
+TEST(CatalogTest, NetworksAreFoundByTheBeginningOfTheirId) {
+  CatalogChange change;
+  change.revision = 1;
+  change.put_networks = {Network("a1", "one", 1), Network("a2", "two", 1)};
+  Catalog catalog;
+  catalog.Apply(change);
+  NetworkFilter filter;
+  filter.id_prefix = "a";
+  EXPECT_THAT(Names(*catalog.ListNetworks(filter, {})),
+              ElementsAre("one", "two"));
+  filter.id_prefix = "a2";
+  EXPECT_THAT(Names(*catalog.ListNetworks(filter, {})), ElementsAre("two"));
+}
+
+TEST(CatalogTest, TheContainersOfANetworkAreCounted) {
+  const auto with = [](const std::string& id, std::vector<Endpoint> networks) {
+    auto record =
+        std::make_shared<ContainerRecord>(MakeContainer(id, "name-" + id));
+    record->status.networks = std::move(networks);
+    return record;
+  };
+  Endpoint on_lan;
+  on_lan.network_id = "lan";
+  Endpoint on_wan;
+  on_wan.network_id = "wan";
+  on_wan.attached = true;
+  Catalog catalog;
+  const auto put = [&](ContainerPtr record) {
+    CatalogChange change;
+    change.put_containers = {std::move(record)};
+    catalog.Apply(change);
+  };
+  put(with("a", {on_lan, on_wan}));
+  // Not attached yet.
+  EXPECT_EQ(catalog.EndpointsOf("lan"), 0u);
+  EXPECT_EQ(catalog.EndpointsOf("wan"), 1u);
+  on_lan.attached = true;
+  put(with("a", {on_lan, on_wan}));
+  put(with("b", {on_lan}));
+  EXPECT_EQ(catalog.EndpointsOf("lan"), 2u);
+  EXPECT_EQ(catalog.EndpointsOf("wan"), 1u);
+  put(with("b", {}));
+  CatalogChange change;
+  change.erase_containers = {PaddedId("a")};
+  catalog.Apply(change);
+  EXPECT_EQ(catalog.EndpointsOf("lan"), 0u);
+  EXPECT_EQ(catalog.EndpointsOf("wan"), 0u);
+}
+
 TEST(CatalogTest, NetworksComeInPages) {
   Catalog catalog;
   CatalogChange change;

@@ -178,6 +178,11 @@ bool ContainerFilter::MatchesIdentity(const ContainerRecord& record) const {
   return labels.Matches(LabelsOf(record.spec));
 }
 
+bool ContainerFilter::IsAnyIdentity() const {
+  return labels.empty() && name_prefix.empty() && id_prefix.empty() &&
+         containers.empty();
+}
+
 bool ContainerFilter::Matches(const ContainerRecord& record) const {
   const ContainerState state = record.status.state;
   const bool wanted = states.empty() ? state != ContainerState::kDeleted
@@ -196,6 +201,7 @@ bool ExecFilter::MatchesExec(const ExecRecord& record) const {
 
 bool NetworkFilter::Matches(const NetworkRecord& record) const {
   if (!absl::StartsWith(record.name, name_prefix)) return false;
+  if (!absl::StartsWith(record.id, id_prefix)) return false;
   return labels.Matches(LabelsOf(record.spec));
 }
 

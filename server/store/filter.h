@@ -53,6 +53,8 @@ struct ContainerFilter {
   // The identity and label parts only: what a log or event stream needs,
   // where the state of the moment must not decide.
   bool MatchesIdentity(const ContainerRecord& record) const;
+  // Whether these parts let every container pass.
+  bool IsAnyIdentity() const;
   bool Matches(const ContainerRecord& record) const;
 };
 
@@ -73,6 +75,7 @@ struct ExecFilter {
 struct NetworkFilter {
   LabelSelector labels;
   std::string name_prefix;
+  std::string id_prefix;
 
   bool Matches(const NetworkRecord& record) const;
 };
