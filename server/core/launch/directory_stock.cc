@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -47,35 +46,42 @@ DirectoryStock::~DirectoryStock() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::string DirectoryStock::PathOf(int slot) const {
-  return absl::StrCat(path_, "/", slot);
+std::string DirectoryStock::PathOf(int64_t number) const {
+  return absl::StrCat(path_, "/", number);
 }
 
 int DirectoryStock::ready() const {
   absl::MutexLock lock(&mutex_);
-  return static_cast<int>(std::count(filled_.begin(), filled_.end(), true));
+  return static_cast<int>(ready_.size());
 }
 
-// A slot whose directory is the caller's now; -1: none.
-int DirectoryStock::Take() {
+// The number of a directory that is the caller's now.
+std::optional<int64_t> DirectoryStock::Take() {
   absl::MutexLock lock(&mutex_);
   if (resting_) wanted_.Signal();
   resting_ = false;
-  const auto found = std::find(filled_.begin(), filled_.end(), true);
-  if (found == filled_.end()) return -1;
-  *found = false;
-  return static_cast<int>(found - filled_.begin());
+  if (ready_.empty()) return std::nullopt;
+  const int64_t number = ready_.front();
+  ready_.pop_front();
+  return number;
 }
 
 absl::Status DirectoryStock::Create(const std::string& path) {
-  const int slot = Take();
-  if (slot < 0) return CreateContainerDirectory(path);
-  if (::renameat2(AT_FDCWD, PathOf(slot).c_str(), AT_FDCWD, path.c_str(),
+  const std::optional<int64_t> number = Take();
+  if (!number.has_value()) return CreateContainerDirectory(path);
+  if (::renameat2(AT_FDCWD, PathOf(*number).c_str(), AT_FDCWD, path.c_str(),
                   RENAME_NOREPLACE) == 0) {
     return absl::OkStatus();
   }
-  if (errno == EEXIST) return base::SyscallError("rename", path);
+  if (errno == EEXIST) {
+    const absl::Status taken = base::SyscallError("rename", path);
+    absl::MutexLock lock(&mutex_);
+    ready_.push_front(*number);
+    return taken;
+  }
   // Somebody was in our directory, or moved it to another file system.
+  base::IgnoreError(base::RemoveTree(PathOf(*number)),
+                    "removed at the next start");
   return CreateContainerDirectory(path);
 }
 
@@ -83,7 +89,7 @@ absl::Status DirectoryStock::Create(const std::string& path) {
 bool DirectoryStock::WaitUntilWanted() {
   absl::MutexLock lock(&mutex_);
   const auto full = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return std::count(filled_.begin(), filled_.end(), true) == kSize;
+    return ready_.size() == kSize;
   };
   while (!stopping_ && full()) {
     resting_ = true;
@@ -97,17 +103,19 @@ bool DirectoryStock::WaitUntilWanted() {
 }
 
 void DirectoryStock::Fill() {
-  for (int slot = 0; slot < kSize; ++slot) {
+  while (true) {
     {
       absl::MutexLock lock(&mutex_);
-      if (stopping_) return;
-      if (filled_[slot]) continue;
+      if (stopping_ || ready_.size() == kSize) return;
     }
-    // What a failure left, and whatever else is in the way.
-    absl::Status made = base::RemoveTree(PathOf(slot));
-    if (made.ok()) made = CreateContainerDirectory(PathOf(slot));
+    const int64_t number = ++last_number_;
+    const absl::Status made = CreateContainerDirectory(PathOf(number));
+    if (!made.ok()) {
+      base::IgnoreError(base::RemoveTree(PathOf(number)),
+                        "removed at the next start");
+    }
     absl::MutexLock lock(&mutex_);
-    filled_[slot] = made.ok();
+    if (made.ok()) ready_.push_back(number);
     // Whoever needs one makes it, and is told why that fails.
     delay_ = made.ok() ? kRefillDelay : kAfterFailure;
     if (!made.ok()) return;

@@ -1,8 +1,9 @@
 // Directories of containers, made before somebody needs one: five files and
 // directories are slower than the rename that puts them in place.
 //
-//   <root>/stock/<slot>/   what CreateContainerDirectory makes
+//   <root>/stock/<n>/   what CreateContainerDirectory makes
 //
+// A number is used once: nothing is made where another is being taken away.
 // No row tells of them, and none has to: what an earlier daemon left in stock
 // is thrown away at the start, and Audit lists it.
 //
@@ -10,8 +11,10 @@
 #ifndef CAISSON_SERVER_CORE_LAUNCH_DIRECTORY_STOCK_H_
 #define CAISSON_SERVER_CORE_LAUNCH_DIRECTORY_STOCK_H_
 
-#include <array>
+#include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -42,8 +45,8 @@ class DirectoryStock {
 
  private:
   explicit DirectoryStock(std::string path) : path_(std::move(path)) {}
-  std::string PathOf(int slot) const;
-  int Take();
+  std::string PathOf(int64_t number) const;
+  std::optional<int64_t> Take();
   void Work();
   bool WaitUntilWanted();
   void Fill();
@@ -51,11 +54,12 @@ class DirectoryStock {
   const std::string path_;
   mutable absl::Mutex mutex_;
   absl::CondVar wanted_;
-  std::array<bool, kSize> filled_ ABSL_GUARDED_BY(mutex_) = {};
+  std::deque<int64_t> ready_ ABSL_GUARDED_BY(mutex_);
   bool resting_ ABSL_GUARDED_BY(mutex_) = false;  // the thread, until wanted_
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Before the next look; longer when the disk was full.
   absl::Duration delay_ ABSL_GUARDED_BY(mutex_);
+  int64_t last_number_ = 0;  // of the thread
   std::thread thread_;
 };
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -55,6 +57,25 @@ TEST_F(DirectoryStockTest, GivesWhatItHasAndMakesWhatItHasNot) {
   EXPECT_TRUE(BecomesFull(**stock)) << "it is filled again";
 }
 
+// One that was taken is not touched any more.
+TEST_F(DirectoryStockTest, ManyTakeWhileItIsFilled) {
+  auto stock = DirectoryStock::Open(root_);
+  ASSERT_TRUE(stock.ok());
+  constexpr int kThreads = 4;
+  constexpr int kEach = 250;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t, &stock] {
+      for (int i = 0; i < kEach && !HasFailure(); ++i) {
+        const std::string path = absl::StrCat(root_, "/", t, "-", i);
+        EXPECT_TRUE((*stock)->Create(path).ok());
+        ExpectComplete(path);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 TEST_F(DirectoryStockTest, NothingIsReplaced) {
   auto stock = DirectoryStock::Open(root_);
   ASSERT_TRUE(stock.ok());
@@ -77,8 +98,10 @@ TEST_F(DirectoryStockTest, AStockThatSomebodyEmptiedStillWorks) {
   auto stock = DirectoryStock::Open(root_);
   ASSERT_TRUE(stock.ok());
   ASSERT_TRUE(BecomesFull(**stock));
-  for (int slot = 0; slot < DirectoryStock::kSize; ++slot) {
-    ASSERT_TRUE(base::RemoveTree(absl::StrCat(root_, "/stock/", slot)).ok());
+  const auto names = base::ListDirectory(root_ + "/stock");
+  ASSERT_TRUE(names.ok());
+  for (const std::string& name : *names) {
+    ASSERT_TRUE(base::RemoveTree(absl::StrCat(root_, "/stock/", name)).ok());
   }
   ASSERT_TRUE((*stock)->Create(root_ + "/one").ok());
   ExpectComplete(root_ + "/one");
