@@ -53,6 +53,8 @@ struct Network {
   std::vector<Subnet> subnets;
   // 0: that of the link with the default route.
   uint32_t mtu = 0;
+  // Of the host's ends (driver ptp): how the firewall knows them.
+  uint32_t group = 0;
   // No way out: no default route, no forwarding.
   bool internal = false;
   // Endpoints do not see each other (driver bridge).

@@ -124,7 +124,8 @@ class AttachPlanner {
                                      .peer_index = peer_index},
                  // Told, so that no host daemon makes up another.
                  .mac = MacOf("host", endpoint_.id),
-                 .mtu = mtu},
+                 .mtu = mtu,
+                 .group = network_.group},
         .inside = endpoint_.id};
   }
 
@@ -331,7 +332,10 @@ Plan RepairHostLink(const Network& network, const Link& link,
   LinkChange change;
   LinkChange undo;
   if (!link.up) change.up = true, undo.up = false;
-  if (link.group != 0) change.group = 0, undo.group = link.group;
+  if (link.group != network.group) {
+    change.group = network.group;
+    undo.group = link.group;
+  }
   std::optional<LinkRef> master;
   std::optional<PortOptions> port;
   if (network.driver == Driver::kBridge) {

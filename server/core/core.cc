@@ -12,11 +12,14 @@
 #include "runtime/cgroup/facts.h"
 #include "runtime/spec/defaults.h"
 #include "server/core/actor/env.h"
+#include "server/core/host/container_netns.h"
 #include "server/core/host/host_system.h"
 #include "server/core/manager/containers.h"
 #include "server/core/manager/execs.h"
+#include "server/core/manager/network_calls.h"
 #include "server/core/manager/recovery.h"
 #include "server/core/manager/registry.h"
+#include "server/core/network/networks.h"
 
 namespace caisson::core {
 namespace {
@@ -53,6 +56,7 @@ std::map<std::string, int64_t> Limits() {
           {"kept_requests", static_cast<int64_t>(kept.max_requests)},
           {"kept_request_age_ms", ms(kept.request_age)},
           {"tombstones", static_cast<int64_t>(kept.max_tombstones)},
+          {"networks", kMaxNetworks},
           {"tombstone_age_ms", ms(kept.tombstone_age)}};
 }
 
@@ -67,7 +71,8 @@ class CoreImpl final : public Core {
         requests_(store),
         registry_(store),
         containers_(&env_, &registry_),
-        execs_(&env_, &registry_) {
+        execs_(&env_, &registry_),
+        network_calls_(&env_) {
     env_.store = store;
     env_.output = output;
     env_.executor = &executor_;
@@ -84,6 +89,7 @@ class CoreImpl final : public Core {
     // Shims see us leave; what their connections say last still runs.
     link_.reset();
     blocking_.Stop();
+    if (networks_ != nullptr) networks_->Stop();
     executor_.Stop();
     registry_.Clear();
   }
@@ -94,6 +100,7 @@ class CoreImpl final : public Core {
 
   ContainerManager& containers() override { return containers_; }
   ExecManager& execs() override { return execs_; }
+  NetworkManager& networks() override { return network_calls_; }
   System& system() override { return *system_; }
 
  private:
@@ -105,6 +112,8 @@ class CoreImpl final : public Core {
   Registry registry_;
   Containers containers_;
   Execs execs_;
+  NetworkCalls network_calls_;
+  std::unique_ptr<Networks> networks_;
   std::unique_ptr<Trash> trash_;
   std::unique_ptr<DirectoryStock> stock_;
   std::unique_ptr<HostSystem> system_;
@@ -140,6 +149,16 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     CAISSON_LOG(kError, "no keeper yet", {"error", status.ToString()});
   }
 
+  Networks::Options networks;
+  networks.store = env_.store;
+  networks.executor = &executor_;
+  networks.boot_id = env_.facts.boot_id;
+  networks.open_netns = [this](const store::ContainerRecord& container) {
+    return OpenNetns(env_.places, env_.facts.boot_id, container);
+  };
+  networks_ = std::make_unique<Networks>(std::move(networks));
+  env_.networks = networks_.get();
+
   HostSystem::Sources sources;
   sources.places = env_.places;
   sources.facts = env_.facts;
@@ -151,12 +170,15 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     }
     return expected;
   };
+  sources.networks = [this] { return networks_->Inventory(); };
+  sources.repair_networks = [this] { return networks_->Repair(); };
   system_ =
       std::make_unique<HostSystem>(std::move(sources), env_.store, &executor_);
   return absl::OkStatus();
 }
 
 absl::Status CoreImpl::Recover() {
+  CAISSON_RETURN_IF_ERROR(networks_->Recover());
   RecoverContainers(&env_, &registry_);
   env_.recovering = false;
   return absl::OkStatus();

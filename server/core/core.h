@@ -17,6 +17,7 @@
 
 #include "server/core/container_manager.h"
 #include "server/core/exec_manager.h"
+#include "server/core/network_manager.h"
 #include "server/core/output_source.h"
 #include "server/core/system.h"
 #include "server/store/store.h"
@@ -51,6 +52,7 @@ class Core {
 
   virtual ContainerManager& containers() = 0;
   virtual ExecManager& execs() = 0;
+  virtual NetworkManager& networks() = 0;
   virtual System& system() = 0;
 
   // From now on calls get UNAVAILABLE SHUTTING_DOWN, waiting ones at once;

@@ -45,7 +45,7 @@ struct Info {
 enum class AuditState { kOk, kOrphan, kMissing, kDrifted };
 
 struct AuditObject {
-  std::string kind;   // "cgroup", "process", "directory", "socket"
+  std::string kind;   // "cgroup", "process", "link", "nftables", "lease"
   std::string key;    // path or number
   std::string owner;  // id of the container or exec; may be empty
   AuditState state = AuditState::kOk;

@@ -108,7 +108,8 @@ struct StdinProgress {
 inline constexpr const char* kEventTypes[] = {
     "container.created", "container.started", "container.oom",
     "container.exited",  "container.deleted", "exec.started",
-    "exec.exited",       "exec.deleted"};
+    "exec.exited",       "exec.deleted",      "network.created",
+    "network.deleted",   "network.repaired"};
 
 }  // namespace caisson::core
 

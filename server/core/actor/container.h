@@ -120,6 +120,15 @@ class Container : public std::enable_shared_from_this<Container> {
   void FailStart(absl::Status status);
   void UndoRecord(const absl::Status& status, Ticket* ticket);
 
+  // Networks (container_network.cc).
+  using Endpoints = std::vector<store::Endpoint>;
+  absl::Status ReserveNetworks(store::Transaction* transaction);
+  OnNetwork AttachesNetworks();
+  void OnAttached(uint64_t link, absl::StatusOr<Endpoints> attached);
+  void ReleaseNetworks(store::ContainerRecord* record,
+                       store::Transaction* transaction);
+  void ReattachNetworks();
+
   // The shim.
   ShimEvents Events();
   void OnFrame(uint64_t link, const ShimFrame& frame);

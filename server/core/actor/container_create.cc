@@ -64,6 +64,7 @@ void Container::Create(TicketPtr ticket, absl::Time begin,
 void Container::UndoRecord(const absl::Status& status, Ticket* ticket) {
   store::Transaction undo;
   undo.erase_containers.push_back(id_);
+  ReleaseNetworks(&record_, &undo);
   if (ticket != nullptr) ticket->AddOutcome(&undo, status, "");
   base::IgnoreError(Commit(std::move(undo)),
                     "a row with an intent is undone at the next start");
@@ -88,8 +89,9 @@ void Container::Launch(TicketPtr ticket, absl::Time begin,
   if (start_->ticket->Abandoned() && start_->ticket->id().empty()) {
     status = CallCancelled();
   }
+  store::Transaction intent;
+  if (status.ok()) status = ReserveNetworks(&intent);
   if (status.ok()) {
-    store::Transaction intent;
     intent.put_containers.push_back(record_);
     start_->ticket->AddIntent(&intent, id_);
     status = Commit(std::move(intent));

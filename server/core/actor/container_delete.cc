@@ -103,6 +103,7 @@ void Container::Remove() {
   SetPending("delete", "STORE");
   const bool hidden = record_.intent == store::Intent::kCreate;
   store::Transaction transaction;
+  ReleaseNetworks(&record_, &transaction);
   if (hidden) {
     transaction.erase_containers.push_back(id_);
   } else {

@@ -95,6 +95,7 @@ void Container::Recover(bool same_boot) {
 void Container::UndoInterrupted() {
   store::Transaction undo;
   undo.erase_containers.push_back(id_);
+  ReleaseNetworks(&record_, &undo);
   if (!record_.request_id.empty()) {
     undo.erase_requests.push_back(record_.request_id);
   }
@@ -203,6 +204,7 @@ void Container::AdoptRunning(const shim::StateBody& state) {
       return;
     }
     Apply(Event::kStarted);
+    ReattachNetworks();
   }
   EnterRunning(state.stdin_offset, state.stdin_closed != 0);
   CAISSON_LOG(kInfo, "container adopted", {"container", id_},
@@ -236,6 +238,7 @@ void Container::OnShimLost(std::optional<record::ExitRecord> exit) {
     }
     record_.intent = store::Intent::kNone;
     store::Transaction undo;
+    ReleaseNetworks(&record_, &undo);
     undo.put_containers.push_back(record_);
     base::IgnoreError(Commit(std::move(undo)), "tried at the next start");
     Apply(Event::kFailed);

@@ -60,9 +60,12 @@ void Container::Start(TicketPtr ticket, absl::Time begin,
   record_.intent = store::Intent::kStart;
   record_.kernel.boot_id = env_->facts.boot_id;
   store::Transaction intent;
-  intent.put_containers.push_back(record_);
-  start_->ticket->AddIntent(&intent, id_);
-  absl::Status status = Commit(std::move(intent));
+  absl::Status status = ReserveNetworks(&intent);
+  if (status.ok()) {
+    intent.put_containers.push_back(record_);
+    start_->ticket->AddIntent(&intent, id_);
+    status = Commit(std::move(intent));
+  }
   start_->clock.Mark("STORE");
   if (status.ok()) MakeCgroups();
   if (status.ok()) status = SpawnShim();
@@ -114,9 +117,10 @@ absl::Status Container::SpawnShim() {
   args.plan_fd = plan.get();
   args.directory_fd = directory.get();
   args.lock_fd = lock.get();
+  ++link_;
   CAISSON_ASSIGN_OR_RETURN(
-      conn_, env_->link->Spawn(
-                 args, HandlersOn(queue_, start.gate, ++link_, Events())));
+      conn_, env_->link->Spawn(args, HandlersOn(queue_, start.gate, link_,
+                                                Events(), AttachesNetworks())));
   return absl::OkStatus();
 }
 
@@ -235,6 +239,7 @@ void Container::FailStart(absl::Status status) {
   } else if (!hidden) {
     record_.intent = cancelled ? store::Intent::kDelete : store::Intent::kNone;
     store::Transaction undo;
+    ReleaseNetworks(&record_, &undo);
     undo.put_containers.push_back(record_);
     start->ticket->AddOutcome(&undo, status, "");
     base::IgnoreError(Commit(std::move(undo)),

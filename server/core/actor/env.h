@@ -26,6 +26,8 @@
 
 namespace caisson::core {
 
+class Networks;
+
 // Limits, as GetInfo tells them.
 inline constexpr int64_t kMaxContainers = 4096;
 inline constexpr int64_t kMaxRunningExecs = shim::kMaxExecs;
@@ -41,6 +43,7 @@ struct Env {
   Trash* trash = nullptr;
   DirectoryStock* stock = nullptr;
   RequestTable* requests = nullptr;
+  Networks* networks = nullptr;
   Places places;
   linux_::HostFacts facts;
   // The actor has nothing left to do: its cgroups and its shim are gone.

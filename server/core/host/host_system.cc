@@ -1,6 +1,7 @@
 #include "server/core/host/host_system.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -101,6 +102,13 @@ absl::StatusOr<AuditResult> HostSystem::Look(const AuditArgs& args) {
   result.revision = store_->catalog().revision();
   CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> objects,
                            TakeInventory(sources_.places, sources_.expected()));
+  CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> networks,
+                           sources_.networks());
+  std::move(networks.begin(), networks.end(), std::back_inserter(objects));
+  std::sort(objects.begin(), objects.end(),
+            [](const AuditObject& a, const AuditObject& b) {
+              return TokenOf(a) < TokenOf(b);
+            });
   if (args.only_problems) {
     std::erase_if(objects, [](const AuditObject& object) {
       return object.state == AuditState::kOk;
@@ -163,7 +171,33 @@ absl::StatusOr<RepairResult> HostSystem::RemoveOrphans(const RepairArgs& args) {
       result.failed.push_back(std::move(object));
     }
   }
+  CAISSON_RETURN_IF_ERROR(RepairNetworks(args, &result));
   return result;
+}
+
+// Everything at once: the firewall is one table, and links hang together.
+absl::Status HostSystem::RepairNetworks(const RepairArgs& args,
+                                        RepairResult* result) {
+  CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> before,
+                           sources_.networks());
+  std::erase_if(before, [](const AuditObject& object) {
+    return object.state == AuditState::kOk;
+  });
+  if (before.empty()) return absl::OkStatus();
+  std::set<std::string> left;
+  if (!args.dry_run) {
+    CAISSON_RETURN_IF_ERROR(sources_.repair_networks());
+    CAISSON_ASSIGN_OR_RETURN(const std::vector<AuditObject> after,
+                             sources_.networks());
+    for (const AuditObject& object : after) {
+      if (object.state != AuditState::kOk) left.insert(TokenOf(object));
+    }
+  }
+  for (AuditObject& object : before) {
+    const bool stays = left.contains(TokenOf(object));
+    (stays ? result->failed : result->removed).push_back(std::move(object));
+  }
+  return absl::OkStatus();
 }
 
 void HostSystem::Repair(RepairArgs args, Callback<RepairResult> callback) {

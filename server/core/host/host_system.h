@@ -28,6 +28,9 @@ class HostSystem : public System {
     linux_::HostFacts facts;
     // The containers that have a row, as memory knows them; never waits.
     std::function<std::vector<ExpectedContainer>()> expected;
+    // What networks have on the host, and putting it right; block.
+    std::function<absl::StatusOr<std::vector<AuditObject>>()> networks;
+    std::function<absl::Status()> repair_networks;
     std::map<std::string, int64_t> limits;
   };
 
@@ -41,6 +44,7 @@ class HostSystem : public System {
  private:
   absl::StatusOr<AuditResult> Look(const AuditArgs& args);
   absl::StatusOr<RepairResult> RemoveOrphans(const RepairArgs& args);
+  absl::Status RepairNetworks(const RepairArgs& args, RepairResult* result);
   // An object that is an orphan in two looks, the second one after the rows
   // were read again: a container made in between is not taken for one.
   bool StillOrphan(const AuditObject& object);

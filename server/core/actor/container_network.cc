@@ -1,0 +1,91 @@
+// What a container has of networks: reserved with the intent of its start,
+// attached between PREPARED and START, released with the record of its end.
+
+#include <utility>
+
+#include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
+#include "server/core/actor/container.h"
+#include "server/core/actor/start_under_way.h"
+#include "server/core/network/networks.h"
+
+namespace caisson::core {
+
+absl::Status Container::ReserveNetworks(store::Transaction* transaction) {
+  const spec::Network& wanted = record_.spec->network;
+  if (wanted.mode != spec::NetworkMode::kAttach) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(Reservation reserved,
+                           env_->networks->Reserve(wanted));
+  record_.status.networks = std::move(reserved.endpoints);
+  transaction->put_leases = std::move(reserved.put);
+  transaction->erase_leases = std::move(reserved.erase);
+  return absl::OkStatus();
+}
+
+// For PREPARED, when the shim waits with a namespace. START goes as soon as all
+// is attached, before this queue has heard of it.
+OnNetwork Container::AttachesNetworks() {
+  if (record_.status.networks.empty()) return nullptr;
+  return [self = shared_from_this(), link = link_, gate = start_->gate,
+          wanted = record_.status.networks](const shimlink::ConnPtr& conn,
+                                            base::UniqueFd netns) {
+    self->env_->networks->Attach(
+        self->id_, wanted, std::move(netns),
+        [self, link, gate, conn](absl::StatusOr<Endpoints> attached) {
+          const bool ok = attached.ok();
+          self->queue_->Post(
+              [self, link, attached = std::move(attached)]() mutable {
+                self->OnAttached(link, std::move(attached));
+              });
+          if (ok && gate->TakeStart()) conn->Send(shim::FrameType::kStart, 0);
+        });
+  };
+}
+
+void Container::OnAttached(uint64_t link, absl::StatusOr<Endpoints> attached) {
+  // A start that was called off has released them.
+  if (link != link_ || start_ == nullptr) return;
+  start_->clock.Mark("NETWORK");
+  if (attached.ok()) {
+    record_.status.networks = *std::move(attached);
+  } else {
+    FailStart(attached.status());
+  }
+}
+
+// Into `transaction`, which also has `record` without them. The host's side
+// goes at once: nobody uses it any more.
+void Container::ReleaseNetworks(store::ContainerRecord* record,
+                                store::Transaction* transaction) {
+  if (record->status.networks.empty()) return;
+  for (store::LeaseRow& row :
+       env_->networks->Release(id_, record->status.networks)) {
+    transaction->put_leases.push_back(std::move(row));
+  }
+  record->status.networks.clear();
+}
+
+// The daemon before us died between START and the record of it: what it had
+// attached was taken for nobody's.
+void Container::ReattachNetworks() {
+  if (record_.status.networks.empty()) return;
+  env_->networks->Reattach(record_, [self = shared_from_this()](
+                                        absl::StatusOr<Endpoints> endpoints) {
+    self->queue_->Post([self, endpoints = std::move(endpoints)]() mutable {
+      if (!endpoints.ok()) {
+        CAISSON_LOG(kError, "container without its networks",
+                    {"container", self->id_},
+                    {"error", endpoints.status().ToString()});
+        return;
+      }
+      if (!IsRunning(self->state_)) return;
+      self->record_.status.networks = *std::move(endpoints);
+      store::Transaction attached;
+      attached.put_containers.push_back(self->record_);
+      base::IgnoreError(self->Commit(std::move(attached)),
+                        "the exit is committed with what is in memory");
+    });
+  });
+}
+
+}  // namespace caisson::core

@@ -1,0 +1,109 @@
+// Who has what of the networks: addresses, ports of the host, names of
+// interfaces. In memory and without I/O; what has to outlive the daemon are
+// rows that the caller commits.
+//
+//   Reserve --rows--> commit of the start ... Release --rows--> commit of the
+//   end
+//
+// Process: caissond. Thread: any.
+#ifndef CAISSON_SERVER_CORE_NETWORK_NETWORK_BOOK_H_
+#define CAISSON_SERVER_CORE_NETWORK_NETWORK_BOOK_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+#include "netsetup/ipam/pool.h"
+#include "netsetup/nft/element.h"
+#include "runtime/spec/network.h"
+#include "server/store/records.h"
+
+namespace caisson::core {
+
+struct Reservation {
+  // Not attached yet.
+  std::vector<store::Endpoint> endpoints;
+  // To be written, and to be erased, with the transaction that tells of the
+  // endpoints.
+  std::vector<store::LeaseRow> put;
+  std::vector<store::LeaseRow> erase;
+};
+
+class NetworkBook {
+ public:
+  // What a reference means; null: nothing.
+  using Find = std::function<store::NetworkPtr(std::string_view reference)>;
+  // Whether nobody on the host listens there: a port of a socket that is not
+  // ours. True for a port of 0.
+  using PortProbe = std::function<bool(const store::PublishedPort& port)>;
+  using Clock = std::function<absl::Duration()>;  // since boot
+
+  NetworkBook(std::string boot_id, Find find, PortProbe probe, Clock clock);
+  NetworkBook(const NetworkBook&) = delete;
+  NetworkBook& operator=(const NetworkBook&) = delete;
+
+  // INVALID_ARGUMENT for subnets that Validate does not let pass.
+  absl::Status Add(const store::NetworkRecord& network);
+  // Takes over rows of the network, once, before its first reservation. Returns
+  // those to erase.
+  std::vector<store::LeaseRow> Recover(
+      const std::string& network_id, const std::vector<store::LeaseRow>& rows);
+  // FAILED_PRECONDITION NETWORK_IN_USE when an endpoint is there; from now on
+  // none is taken.
+  absl::Status Remove(const store::NetworkRecord& network);
+
+  // All that a container wants, or nothing. `field` is the path of `wanted` in
+  // the request. INVALID_FIELD, NETWORK_NOT_FOUND, ADDRESS_IN_USE,
+  // NO_FREE_ADDRESS, PORT_IN_USE.
+  absl::StatusOr<Reservation> Reserve(const spec::Network& wanted,
+                                      const std::string& field);
+
+  // An endpoint of a container that runs: found at the start of the daemon.
+  absl::Status Adopt(const store::Endpoint& endpoint);
+
+  // Sets free what the endpoints have, after a quarantine. The rows to write;
+  // the same again for what is free already.
+  std::vector<store::LeaseRow> Release(
+      const std::vector<store::Endpoint>& endpoints);
+
+  // Whether the address is held by the endpoint, for an audit.
+  bool Holds(const store::Endpoint& endpoint) const;
+  size_t EndpointsOf(const std::string& network_id) const;
+
+ private:
+  struct Entry {
+    std::vector<netsetup::ipam::Pool> pools;
+    std::vector<spec::Subnet> subnets;
+    std::set<std::string> endpoints;
+  };
+  class Reserving;
+
+  std::vector<store::LeaseRow> ReleaseLocked(const store::Endpoint& endpoint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string boot_id_;
+  const Find find_;
+  const PortProbe probe_;
+  const Clock clock_;
+
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Entry> networks_ ABSL_GUARDED_BY(mutex_);
+  // What is published, over all networks; finds conflicts.
+  netsetup::nft::Elements ports_ ABSL_GUARDED_BY(mutex_);
+  int next_port_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_NETWORK_NETWORK_BOOK_H_

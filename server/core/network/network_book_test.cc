@@ -1,0 +1,218 @@
+#include "server/core/network/network_book.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "netsetup/ipam/pool.h"
+#include "runtime/base/error_detail.h"
+
+namespace caisson::core {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class NetworkBookTest : public ::testing::Test {
+ protected:
+  NetworkBookTest()
+      : book_(
+            "boot",
+            [this](std::string_view name) {
+              const auto found = networks_.find(std::string(name));
+              return found == networks_.end() ? nullptr : found->second;
+            },
+            [this](const store::PublishedPort& port) {
+              return port.host_port != busy_port_;
+            },
+            [this] { return now_; }) {}
+
+  void AddNetwork(const std::string& name, const std::string& cidr,
+                  const std::string& gateway, bool internal = false) {
+    auto record = std::make_shared<store::NetworkRecord>();
+    record->id = std::string(31, '0') + std::to_string(networks_.size());
+    record->name = name;
+    auto spec = std::make_shared<spec::NetworkSpec>();
+    spec->name = name;
+    spec->internal = internal;
+    record->spec = spec;
+    record->subnets = {{.cidr = cidr, .gateway = gateway}};
+    networks_[name] = record;
+    networks_[record->id] = record;
+    ASSERT_TRUE(book_.Add(*record).ok());
+  }
+
+  static spec::Network Wanting(const std::vector<std::string>& networks) {
+    spec::Network wanted;
+    wanted.mode = spec::NetworkMode::kAttach;
+    for (const std::string& name : networks) {
+      wanted.networks.push_back({.network = name});
+    }
+    return wanted;
+  }
+
+  static std::string ReasonOf(const absl::Status& status) {
+    return base::DetailOf(status).reason;
+  }
+
+  absl::StatusOr<Reservation> Reserve(const spec::Network& wanted) {
+    return book_.Reserve(wanted, "spec.network");
+  }
+
+  std::map<std::string, store::NetworkPtr> networks_;
+  int busy_port_ = -1;
+  absl::Duration now_ = absl::Seconds(100);
+  NetworkBook book_;
+};
+
+TEST_F(NetworkBookTest, ChoosesNamesAddressesAndTheWayOut) {
+  AddNetwork("inner", "10.1.0.0/24", "10.1.0.1", /*internal=*/true);
+  AddNetwork("outer", "10.2.0.0/24", "10.2.0.1");
+  const auto got = Reserve(Wanting({"inner", "outer"}));
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_THAT(got->endpoints, SizeIs(2));
+  EXPECT_EQ(got->endpoints[0].interface, "eth0");
+  EXPECT_EQ(got->endpoints[1].interface, "eth1");
+  EXPECT_THAT(got->endpoints[0].addresses, ElementsAre("10.1.0.2/24"));
+  EXPECT_THAT(got->endpoints[1].addresses, ElementsAre("10.2.0.2/24"));
+  EXPECT_FALSE(got->endpoints[0].default_route);
+  EXPECT_TRUE(got->endpoints[1].default_route);
+  EXPECT_THAT(got->endpoints[0].gateways, IsEmpty());
+  EXPECT_THAT(got->put, SizeIs(2));
+}
+
+TEST_F(NetworkBookTest, NamesThatAreGivenAreLeftAlone) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("b", "10.2.0.0/24", "10.2.0.1");
+  spec::Network wanted = Wanting({"a", "b"});
+  wanted.networks[1].interface = "eth0";
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->endpoints[0].interface, "eth1");
+  EXPECT_EQ(got->endpoints[1].interface, "eth0");
+}
+
+TEST_F(NetworkBookTest, AnAddressHasOneOwner) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"a"});
+  wanted.networks[0].addresses = {"10.1.0.9"};
+  const auto first = Reserve(wanted);
+  ASSERT_TRUE(first.ok());
+  EXPECT_THAT(first->endpoints[0].addresses, ElementsAre("10.1.0.9/24"));
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
+  book_.Release(first->endpoints);
+  EXPECT_TRUE(Reserve(wanted).ok()) << "who asks for it by name waits for none";
+}
+
+TEST_F(NetworkBookTest, ReleasedAddressesRest) {
+  AddNetwork("a", "10.1.0.0/29", "10.1.0.1");
+  std::vector<store::Endpoint> all;
+  for (int i = 0; i < 5; ++i) {
+    const auto got = Reserve(Wanting({"a"}));
+    ASSERT_TRUE(got.ok());
+    all.push_back(got->endpoints[0]);
+  }
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NO_FREE_ADDRESS");
+  const std::vector<store::LeaseRow> rows = book_.Release(all);
+  EXPECT_THAT(rows, SizeIs(5));
+  EXPECT_EQ(book_.Release(all), rows) << "a commit that failed is repeated";
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NO_FREE_ADDRESS");
+  now_ += absl::Seconds(11);
+  const auto got = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_THAT(got->erase, SizeIs(5)) << "the rows of quarantines that ended";
+}
+
+TEST_F(NetworkBookTest, AReservationTakesAllOrNothing) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"a", "nowhere"});
+  wanted.networks[0].addresses = {"10.1.0.9"};
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
+  wanted.networks.pop_back();
+  EXPECT_TRUE(Reserve(wanted).ok()) << "the address is free again";
+}
+
+TEST_F(NetworkBookTest, PortsHaveOneOwner) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080}};
+  const auto first = Reserve(wanted);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_THAT(first->endpoints[0].ports, SizeIs(1));
+  EXPECT_EQ(first->endpoints[0].ports[0].host_ip, "127.0.0.1");
+  EXPECT_EQ(first->endpoints[0].ports[0].protocol, "tcp");
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
+  wanted.ports[0].host_ip = "0.0.0.0";
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
+  wanted.ports[0].protocol = "udp";
+  EXPECT_TRUE(Reserve(wanted).ok());
+  book_.Release(first->endpoints);
+  wanted.ports[0].protocol = "tcp";
+  EXPECT_TRUE(Reserve(wanted).ok());
+}
+
+TEST_F(NetworkBookTest, PortsOfHostProcessesAreNotTaken) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  busy_port_ = 8080;
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080}};
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
+}
+
+TEST_F(NetworkBookTest, ChosenPortsPassOverTakenOnes) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  busy_port_ = 49152;
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80}, {.container_port = 81}};
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_THAT(got->endpoints[0].ports, SizeIs(2));
+  EXPECT_EQ(got->endpoints[0].ports[0].host_port, 49153);
+  EXPECT_EQ(got->endpoints[0].ports[1].host_port, 49154);
+}
+
+TEST_F(NetworkBookTest, FamiliesHaveToFit) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080, .host_ip = "::"}};
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "INVALID_FIELD");
+}
+
+TEST_F(NetworkBookTest, ANetworkInUseStays) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  const auto got = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(ReasonOf(book_.Remove(*networks_["a"])), "NETWORK_IN_USE");
+  book_.Release(got->endpoints);
+  EXPECT_TRUE(book_.Remove(*networks_["a"]).ok());
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NETWORK_NOT_FOUND");
+}
+
+TEST_F(NetworkBookTest, RowsComeBackAndHoldTheirAddress) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  const auto got = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(got.ok());
+  store::LeaseRow foreign = got->put[0];
+  foreign.address = "10.77.0.1";
+  store::LeaseRow old = got->put[0];
+  old.address = "10.1.0.7";
+  old.boot_id = "another";
+  ASSERT_TRUE(book_.Add(*networks_["a"]).ok());
+  EXPECT_THAT(book_.Recover(networks_["a"]->id, {got->put[0], foreign, old}),
+              ::testing::UnorderedElementsAre(foreign, old));
+  ASSERT_TRUE(book_.Adopt(got->endpoints[0]).ok());
+  EXPECT_TRUE(book_.Holds(got->endpoints[0]));
+  spec::Network wanted = Wanting({"a"});
+  wanted.networks[0].addresses = {"10.1.0.2"};
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
+}
+
+}  // namespace
+}  // namespace caisson::core

@@ -1,0 +1,91 @@
+#include "server/core/network/network_errors.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+#include "netsetup/netlink/net_error.h"
+#include "runtime/base/error_detail.h"
+#include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
+
+namespace caisson::core {
+
+using absl::StatusCode;
+using base::MakeError;
+using base::StrCat;
+
+absl::Status NetworkNotFound(std::string_view network) {
+  return MakeError(StatusCode::kNotFound, "NETWORK_NOT_FOUND",
+                   StrCat("no network '", network, "'"),
+                   {{"network", std::string(network)}});
+}
+
+absl::Status NetworkInUse(std::string_view network, size_t endpoints) {
+  return MakeError(
+      StatusCode::kFailedPrecondition, "NETWORK_IN_USE",
+      StrCat("network '", network, "' has ", endpoints, " attached"),
+      {{"network", std::string(network)},
+       {"endpoints", absl::StrCat(endpoints)}});
+}
+
+absl::Status SubnetOfNetwork(std::string_view subnet,
+                             std::string_view network) {
+  return MakeError(
+      StatusCode::kAlreadyExists, "SUBNET_IN_USE",
+      StrCat("subnet ", subnet, " overlaps network '", network, "'"),
+      {{"subnet", std::string(subnet)}, {"network", std::string(network)}});
+}
+
+absl::Status SubnetOfHost(std::string_view subnet, std::string_view route) {
+  return MakeError(
+      StatusCode::kAlreadyExists, "SUBNET_IN_USE",
+      StrCat("subnet ", subnet, " overlaps the host's route to ", route),
+      {{"subnet", std::string(subnet)}, {"route", std::string(route)}});
+}
+
+absl::Status AddressInUse(std::string_view network, std::string_view address) {
+  return MakeError(
+      StatusCode::kAlreadyExists, "ADDRESS_IN_USE",
+      StrCat("address ", address, " of network '", network, "' is taken"),
+      {{"network", std::string(network)}, {"address", std::string(address)}});
+}
+
+absl::Status NoFreeAddress(std::string_view network, const absl::Status& why) {
+  return MakeError(
+      StatusCode::kResourceExhausted, "NO_FREE_ADDRESS",
+      StrCat("network '", network, "': ", base::StdView(why.message())),
+      {{"network", std::string(network)}});
+}
+
+absl::Status PortInUse(const store::PublishedPort& port, std::string_view by) {
+  const std::string where =
+      absl::StrCat(port.host_ip, ":", port.host_port, "/", port.protocol);
+  return MakeError(StatusCode::kAlreadyExists, "PORT_IN_USE",
+                   StrCat("port ", where, " is taken by ", by),
+                   {{"port", where}, {"by", std::string(by)}});
+}
+
+absl::Status SetupFailed(const absl::Status& status) {
+  if (status.ok() || !base::DetailOf(status).reason.empty()) return status;
+  const netsetup::NetError error = netsetup::NetErrorOf(status);
+  const std::string text(base::StdView(status.message()));
+  const int err = base::ErrnoOf(status);
+  if (absl::IsResourceExhausted(status)) {
+    return MakeError(
+        StatusCode::kResourceExhausted, "LIMIT_REACHED", text,
+        {{"limit", "ports of a bridge"}, {"errno", base::ErrnoName(err)}});
+  }
+  if (absl::IsUnimplemented(status)) {
+    return MakeError(StatusCode::kUnimplemented, "FEATURE_UNAVAILABLE", text,
+                     {{"errno", base::ErrnoName(err)}});
+  }
+  return MakeError(StatusCode::kFailedPrecondition, "NETWORK_SETUP_FAILED",
+                   text,
+                   {{"step", error.op},
+                    {"object", error.object},
+                    {"errno", base::ErrnoName(err)},
+                    {"kernel", error.ack.text}});
+}
+
+}  // namespace caisson::core

@@ -1,0 +1,303 @@
+#include "server/core/network/network_lane.h"
+
+#include <netinet/in.h>
+
+#include <utility>
+
+#include "netsetup/conntrack.h"
+#include "netsetup/route.h"
+#include "netsetup/sysctl.h"
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+#include "server/core/network/host_values.h"
+#include "server/core/network/network_errors.h"
+
+namespace caisson::core {
+namespace {
+
+namespace nft = netsetup::nft;
+using netsetup::DetachHow;
+
+bool IsLoopback(const netsetup::IpAddress& address) {
+  return address.is_v4() && address.bytes()[0] == 127;
+}
+
+bool IsHostDevice(const EndpointRef& ref) {
+  return ref.network->spec->driver == "host-device";
+}
+
+// Where a connection keeps no state of its own that a new owner would refuse.
+std::optional<uint8_t> ConnectionlessProtocol(std::string_view name) {
+  if (name == "udp") return IPPROTO_UDP;
+  if (name == "sctp") return IPPROTO_SCTP;
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NetworkLane>> NetworkLane::Open(
+    const std::string& instance) {
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Host host, netsetup::Host::Open(instance));
+  CAISSON_ASSIGN_OR_RETURN(nft::Table table, nft::Table::Open(instance));
+  CAISSON_ASSIGN_OR_RETURN(netsetup::NetfilterSocket conntrack,
+                           netsetup::NetfilterSocket::Open());
+  return std::unique_ptr<NetworkLane>(
+      new NetworkLane(std::move(host), std::move(table), std::move(conntrack)));
+}
+
+NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
+                         netsetup::NetfilterSocket conntrack)
+    : host_(std::move(host)),
+      table_(std::move(table)),
+      conntrack_(std::move(conntrack)) {}
+
+absl::Status NetworkLane::AddElements(
+    const std::vector<nft::Element>& elements) {
+  if (elements.empty()) return absl::OkStatus();
+  if (has_table_) return table_.Apply({.add = elements, .remove = {}});
+  // A host without networks has no table.
+  nft::Elements first;
+  CAISSON_RETURN_IF_ERROR(
+      first.Apply({.add = elements, .remove = {}}).status());
+  CAISSON_RETURN_IF_ERROR(table_.Create(std::move(first)));
+  has_table_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status NetworkLane::RemoveElements(
+    const std::vector<nft::Element>& elements) {
+  if (elements.empty() || !has_table_) return absl::OkStatus();
+  return table_.Apply({.add = {}, .remove = elements});
+}
+
+absl::Status NetworkLane::Make(const store::NetworkRecord& network) {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network wanted,
+                           HostNetwork(network));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           NetworkElements(network));
+  CAISSON_RETURN_IF_ERROR(SetupFailed(host_.CreateNetwork(wanted)));
+  const absl::Status status = AddElements(elements);
+  if (!status.ok()) {
+    base::IgnoreError(host_.DestroyNetwork(wanted),
+                      "what is left is found at the next start");
+  }
+  return SetupFailed(status);
+}
+
+absl::Status NetworkLane::Unmake(const store::NetworkRecord& network) {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network wanted,
+                           HostNetwork(network));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           NetworkElements(network));
+  const absl::Status closed = RemoveElements(elements);
+  const absl::Status gone = host_.DestroyNetwork(wanted);
+  return SetupFailed(gone.ok() ? closed : gone);
+}
+
+absl::StatusOr<std::vector<std::string>> NetworkLane::Explain(
+    const store::NetworkRecord& network) const {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network wanted,
+                           HostNetwork(network));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           NetworkElements(network));
+  auto steps = host_.ExplainCreate(wanted);
+  if (!steps.ok()) return SetupFailed(steps.status());
+  for (const nft::Element& element : elements) {
+    steps->push_back(
+        base::StrCat("host: firewall ", nft::ElementText(element)));
+  }
+  return steps;
+}
+
+// Packets from 127.0.0.0/8 may leave through the host's side, which ports of
+// loopback need. The table drops them where they do not belong.
+absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
+  for (const store::PublishedPort& port : ref.endpoint.ports) {
+    CAISSON_ASSIGN_OR_RETURN(const netsetup::IpAddress address,
+                             netsetup::ParseIpAddress(port.host_ip));
+    if (!IsLoopback(address) &&
+        !(address.is_v4() && address.is_unspecified())) {
+      continue;
+    }
+    CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                             HostNetwork(*ref.network));
+    const std::string link = network.driver == netsetup::Driver::kBridge
+                                 ? netsetup::BridgeName(network)
+                                 : netsetup::HostLinkName(ref.endpoint.id);
+    return netsetup::WriteSysctl(
+        {.key = base::StrCat("net/ipv4/conf/", link, "/route_localnet"),
+         .value = "1"});
+  }
+  return absl::OkStatus();
+}
+
+// A connection keeps the way it began with, so what is left of an earlier owner
+// of a port or an address has to go.
+void NetworkLane::ForgetFlows(const store::Endpoint& endpoint) {
+  const auto flush = [this](const netsetup::FlowFilter& filter) {
+    base::IgnoreError(netsetup::FlushFlows(&conntrack_, filter).status(),
+                      "connections that nobody answers end by themselves");
+  };
+  for (const std::string& text : endpoint.addresses) {
+    const auto prefix = netsetup::ParseIpPrefix(text);
+    if (!prefix.ok()) continue;
+    netsetup::FlowFilter from;
+    from.original_source = prefix->address;
+    flush(from);
+    netsetup::FlowFilter to;
+    to.reply_source = prefix->address;
+    flush(to);
+  }
+  for (const store::PublishedPort& port : endpoint.ports) {
+    const auto protocol = ConnectionlessProtocol(port.protocol);
+    if (!protocol.has_value()) continue;
+    for (int i = 0; i < port.count; ++i) {
+      netsetup::FlowFilter filter;
+      filter.protocol = protocol;
+      filter.original_port = static_cast<uint16_t>(port.host_port + i);
+      flush(filter);
+    }
+  }
+}
+
+absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
+                                                    int netns_fd) {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                           HostNetwork(*ref.network));
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
+                           HostEndpoint(ref.endpoint, ref.container_id));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           EndpointElements(*ref.network, ref.endpoint));
+  if (IsHostDevice(ref)) {
+    CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
+                             base::Duplicate(netns_fd));
+  }
+  absl::StatusOr<netsetup::Attachment> attachment =
+      host_.Attach(network, endpoint, netns_fd);
+  if (!attachment.ok()) {
+    device_namespaces_.erase(ref.endpoint.id);
+    return SetupFailed(attachment.status());
+  }
+  absl::Status status = AllowLoopback(ref);
+  if (status.ok()) status = AddElements(elements);
+  if (!status.ok()) {
+    base::IgnoreError(Detach(ref, DetachHow::kNow, netns_fd),
+                      "what is left is found at the next start");
+    return SetupFailed(status);
+  }
+  store::Endpoint out = ref.endpoint;
+  out.attached = true;
+  out.host_link = attachment->host_link;
+  if (!attachment->mac.is_zero()) out.mac = attachment->mac.ToString();
+  return out;
+}
+
+absl::Status NetworkLane::Detach(const EndpointRef& ref, DetachHow how,
+                                 int netns_fd) {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                           HostNetwork(*ref.network));
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
+                           HostEndpoint(ref.endpoint, ref.container_id));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           EndpointElements(*ref.network, ref.endpoint));
+  const absl::Status closed = RemoveElements(elements);
+  if (IsFiltered(*ref.network)) ForgetFlows(ref.endpoint);
+  const auto device = device_namespaces_.find(ref.endpoint.id);
+  if (device != device_namespaces_.end()) {
+    netns_fd = device->second.get();
+    how = DetachHow::kNow;
+  }
+  const absl::Status gone = host_.Detach(network, endpoint, netns_fd, how);
+  if (device != device_namespaces_.end()) device_namespaces_.erase(device);
+  return SetupFailed(gone.ok() ? closed : gone);
+}
+
+absl::StatusOr<std::vector<std::string>> NetworkLane::Recover(
+    const std::vector<store::NetworkPtr>& networks,
+    const std::vector<LiveEndpoint>& endpoints) {
+  netsetup::Desired desired;
+  nft::Elements elements;
+  std::map<std::string, int> namespaces;
+  for (const store::NetworkPtr& network : networks) {
+    CAISSON_ASSIGN_OR_RETURN(desired.networks.emplace_back(),
+                             HostNetwork(*network));
+    CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> some,
+                             NetworkElements(*network));
+    CAISSON_RETURN_IF_ERROR(
+        elements.Apply({.add = some, .remove = {}}).status());
+  }
+  for (const LiveEndpoint& live : endpoints) {
+    const EndpointRef& ref = live.ref;
+    CAISSON_ASSIGN_OR_RETURN(desired.endpoints.emplace_back(),
+                             HostEndpoint(ref.endpoint, ref.container_id));
+    CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> some,
+                             EndpointElements(*ref.network, ref.endpoint));
+    CAISSON_RETURN_IF_ERROR(
+        elements.Apply({.add = some, .remove = {}}).status());
+    namespaces[ref.endpoint.id] = live.netns_fd;
+    if (IsHostDevice(ref)) {
+      CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
+                               base::Duplicate(live.netns_fd));
+    }
+  }
+  CAISSON_ASSIGN_OR_RETURN(
+      const std::vector<netsetup::Recovered> parts,
+      host_.Recover(desired, [&namespaces](const std::string& endpoint) {
+        return namespaces.at(endpoint);
+      }));
+  std::vector<std::string> done;
+  for (const netsetup::Recovered& part : parts) {
+    for (const std::string& step : part.steps) {
+      CAISSON_LOG(kInfo, "network repaired", {"step", step},
+                  {"network", part.network_id}, {"endpoint", part.endpoint_id});
+      done.push_back(step);
+    }
+    if (part.status.ok()) continue;
+    CAISSON_LOG(kError, "network is not as it shall be",
+                {"network", part.network_id}, {"endpoint", part.endpoint_id},
+                {"error", part.status.ToString()});
+  }
+  for (const LiveEndpoint& live : endpoints) {
+    base::IgnoreError(AllowLoopback(live.ref), "the bridge is told above");
+  }
+  if (elements.size() == 0) {
+    CAISSON_RETURN_IF_ERROR(table_.Destroy());
+    has_table_ = false;
+    return done;
+  }
+  CAISSON_RETURN_IF_ERROR(table_.Create(std::move(elements)));
+  has_table_ = true;
+  return done;
+}
+
+absl::StatusOr<std::vector<std::string>> NetworkLane::CheckTable() {
+  if (!has_table_) return std::vector<std::string>();
+  return table_.Check();
+}
+
+absl::StatusOr<bool> NetworkLane::MendTable() {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
+                           CheckTable());
+  if (differences.empty()) return false;
+  for (const std::string& difference : differences) {
+    CAISSON_LOG(kWarning, "firewall was changed", {"difference", difference});
+  }
+  CAISSON_RETURN_IF_ERROR(table_.Rebuild());
+  return true;
+}
+
+absl::StatusOr<std::vector<netsetup::IpPrefix>> NetworkLane::Routes() const {
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Socket socket, netsetup::Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<netsetup::Route> routes,
+                           netsetup::ListRoutes(&socket));
+  std::vector<netsetup::IpPrefix> prefixes;
+  prefixes.reserve(routes.size());
+  for (const netsetup::Route& route : routes) {
+    prefixes.push_back(route.destination);
+  }
+  return prefixes;
+}
+
+}  // namespace caisson::core

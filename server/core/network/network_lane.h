@@ -1,0 +1,117 @@
+// The kernel's side of networks: links, addresses, routes and the firewall of
+// the host, put together. No decisions about who gets what.
+//
+//   Networks --posts--> NetworkLane --> netsetup::Host    rtnetlink, sysctls
+//                                   +-> netsetup::nft     one table
+//                                   +-> netsetup          conntrack
+//
+// Process: caissond. Thread: the network executor's one thread, in the host's
+// network namespace as all threads are; every call may wait for the kernel.
+#ifndef CAISSON_SERVER_CORE_NETWORK_NETWORK_LANE_H_
+#define CAISSON_SERVER_CORE_NETWORK_NETWORK_LANE_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "netsetup/ip_address.h"
+#include "netsetup/netfilter_socket.h"
+#include "netsetup/network/host.h"
+#include "netsetup/nft/table.h"
+#include "netsetup/nft/watch.h"
+#include "runtime/base/unique_fd.h"
+#include "server/store/records.h"
+
+namespace caisson::core {
+
+// An endpoint, with what it belongs to.
+struct EndpointRef {
+  store::NetworkPtr network;
+  store::Endpoint endpoint;
+  std::string container_id;
+};
+
+// One that shall be there after a recovery; the descriptor is borrowed.
+struct LiveEndpoint {
+  EndpointRef ref;
+  int netns_fd = -1;
+};
+
+class NetworkLane {
+ public:
+  // `instance` marks what is ours: hexadecimal digits, the same for a root for
+  // ever.
+  static absl::StatusOr<std::unique_ptr<NetworkLane>> Open(
+      const std::string& instance);
+  NetworkLane(const NetworkLane&) = delete;
+  NetworkLane& operator=(const NetworkLane&) = delete;
+
+  // The host has the network, or nothing of it.
+  absl::Status Make(const store::NetworkRecord& network);
+  absl::Status Unmake(const store::NetworkRecord& network);
+  // What Make would do, for people.
+  absl::StatusOr<std::vector<std::string>> Explain(
+      const store::NetworkRecord& network) const;
+
+  // Returns the endpoint as it became, or leaves nothing of it.
+  absl::StatusOr<store::Endpoint> Attach(const EndpointRef& ref, int netns_fd);
+  // What is not there is no error. `how` as of netsetup; the namespace is not
+  // needed where it ends.
+  absl::Status Detach(const EndpointRef& ref, netsetup::DetachHow how,
+                      int netns_fd = -1);
+
+  // After a start, and when somebody else changed something: everything that
+  // shall be is, and nothing else of ours. What was done is logged and
+  // returned, one line each.
+  absl::StatusOr<std::vector<std::string>> Recover(
+      const std::vector<store::NetworkPtr>& networks,
+      const std::vector<LiveEndpoint>& endpoints);
+
+  // Makes the firewall what it shall be where somebody changed it; whether
+  // there was anything to do.
+  absl::StatusOr<bool> MendTable();
+  // Sees what others change; see NetworkWatch.
+  absl::StatusOr<netsetup::nft::Watch> WatchTable() const {
+    return netsetup::nft::Watch::Open(table_);
+  }
+
+  // For audits.
+  absl::StatusOr<std::vector<netsetup::Link>> ListOwnLinks() const {
+    return host_.ListOwnLinks();
+  }
+  // How the firewall differs from what it shall be; empty: it does not.
+  absl::StatusOr<std::vector<std::string>> CheckTable();
+  absl::StatusOr<std::vector<netsetup::nft::ForeignDrop>> ForeignDrops() {
+    return table_.DetectForeignDrops();
+  }
+
+  // Every subnet that the host has a route to.
+  absl::StatusOr<std::vector<netsetup::IpPrefix>> Routes() const;
+
+ private:
+  NetworkLane(netsetup::Host host, netsetup::nft::Table table,
+              netsetup::NetfilterSocket conntrack);
+
+  absl::Status AddElements(const std::vector<netsetup::nft::Element>& elements);
+  absl::Status RemoveElements(
+      const std::vector<netsetup::nft::Element>& elements);
+  absl::Status AllowLoopback(const EndpointRef& ref) const;
+  void ForgetFlows(const store::Endpoint& endpoint);
+
+  netsetup::Host host_;
+  netsetup::nft::Table table_;
+  netsetup::NetfilterSocket conntrack_;
+  bool has_table_ = false;
+  // Devices of the host that are in a container: the kernel gives them back to
+  // its own first namespace, which need not be ours.
+  std::map<std::string, base::UniqueFd> device_namespaces_;
+};
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_NETWORK_NETWORK_LANE_H_

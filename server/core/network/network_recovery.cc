@@ -1,0 +1,362 @@
+// What an earlier daemon left, and audits: rows against the host.
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+#include "netsetup/ipam/pool.h"
+#include "netsetup/network/network.h"
+#include "runtime/base/error_detail.h"
+#include "runtime/base/log.h"
+#include "runtime/base/random_id.h"
+#include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
+#include "server/core/network/host_values.h"
+#include "server/core/network/network_errors.h"
+#include "server/core/network/networks.h"
+
+namespace caisson::core {
+namespace {
+
+// How long an audit waits for what is under way on the lane.
+constexpr absl::Duration kAuditLimit = absl::Seconds(2);
+
+AuditObject Object(std::string kind, std::string key, std::string owner,
+                   AuditState state, std::string detail = "") {
+  AuditObject object;
+  object.kind = std::move(kind);
+  object.key = std::move(key);
+  object.owner = std::move(owner);
+  object.state = state;
+  object.detail = std::move(detail);
+  return object;
+}
+
+}  // namespace
+
+absl::Status Networks::Recover() {
+  absl::Status result;
+  absl::Notification done;
+  lane_thread_.Post([&] {
+    auto lane = NetworkLane::Open(InstanceOf(options_.store->store_id()));
+    if (lane.ok()) {
+      lane_ = *std::move(lane);
+    } else {
+      lane_status_ = SetupFailed(lane.status());
+      CAISSON_LOG(kError, "this host can have no networks",
+                  {"error", lane_status_.ToString()});
+    }
+    result = RecoverRows();
+    if (result.ok()) AdoptContainers();
+    if (result.ok() && lane_ != nullptr) result = RecoverHost();
+    if (result.ok() && lane_ != nullptr) result = MakeDefault();
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return result;
+}
+
+// Undoes and finishes what was begun, and fills the book.
+absl::Status Networks::RecoverRows() {
+  store::Transaction changes;
+  std::map<std::string, std::vector<store::LeaseRow>> leases;
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
+                           options_.store->ReadLeases());
+  for (const store::LeaseRow& row : rows) leases[row.network_id].push_back(row);
+
+  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
+    if (network->intent != store::Intent::kNone) {
+      const absl::Status gone =
+          lane_ == nullptr ? lane_status_ : lane_->Unmake(*network);
+      if (!gone.ok()) {
+        CAISSON_LOG(kError, "network stays", {"network", network->name},
+                    {"error", gone.ToString()});
+        continue;
+      }
+      if (network->intent == store::Intent::kCreate) {
+        changes.erase_networks.push_back(network->id);
+        if (!network->request_id.empty()) {
+          changes.erase_requests.push_back(network->request_id);
+        }
+      } else {
+        changes.delete_networks.push_back(*network);
+        changes.AddNetworkEvent("network.deleted", network->id, "");
+      }
+      continue;
+    }
+    CAISSON_RETURN_IF_ERROR(book_.Add(*network));
+    for (store::LeaseRow& row :
+         book_.Recover(network->id, leases[network->id])) {
+      changes.erase_leases.push_back(std::move(row));
+    }
+    leases.erase(network->id);
+  }
+  for (auto& [network, unknown] : leases) {
+    for (store::LeaseRow& row : unknown) {
+      changes.erase_leases.push_back(std::move(row));
+    }
+  }
+  return options_.store->Commit(std::move(changes)).status();
+}
+
+void Networks::AdoptContainers() {
+  for (const ContainerPtr& container :
+       options_.store->catalog().AllContainers()) {
+    LiveContainer live;
+    for (const store::Endpoint& endpoint : container->status.networks) {
+      // Held until the container's actor has found out what became of it.
+      const absl::Status held = book_.Adopt(endpoint);
+      if (!held.ok()) {
+        CAISSON_LOG(kError, "endpoint without a network",
+                    {"container", container->id}, {"error", held.ToString()});
+      } else if (endpoint.attached) {
+        live.endpoints.push_back(endpoint);
+      }
+    }
+    // One whose start was not completed is attached anew by its actor.
+    if (live.endpoints.empty() ||
+        container->status.state != store::ContainerState::kRunning) {
+      continue;
+    }
+    absl::StatusOr<base::UniqueFd> netns = options_.open_netns(*container);
+    if (!netns.ok()) continue;  // it ended meanwhile, as its actor will find
+    live.netns = *std::move(netns);
+    live_[container->id] = std::move(live);
+  }
+}
+
+absl::Status Networks::RecoverHost() {
+  std::vector<NetworkPtr> up;
+  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
+    if (network->up) up.push_back(network);
+  }
+  std::vector<LiveEndpoint> endpoints;
+  for (const auto& [id, live] : live_) {
+    for (const store::Endpoint& endpoint : live.endpoints) {
+      absl::StatusOr<EndpointRef> ref = RefOf(id, endpoint);
+      if (!ref.ok()) continue;
+      endpoints.push_back({*std::move(ref), live.netns.get()});
+    }
+  }
+  CAISSON_RETURN_IF_ERROR(lane_->Recover(up, endpoints).status());
+  if (!up.empty()) EnsureWatch();
+  return absl::OkStatus();
+}
+
+void Networks::EnsureWatch() {
+  if (watch_ != nullptr) return;
+  const auto start = [this]() -> absl::Status {
+    CAISSON_ASSIGN_OR_RETURN(netsetup::nft::Watch table, lane_->WatchTable());
+    CAISSON_ASSIGN_OR_RETURN(netsetup::LinkWatch links,
+                             netsetup::LinkWatch::Open());
+    CAISSON_ASSIGN_OR_RETURN(
+        watch_,
+        NetworkWatch::Start(std::move(table), std::move(links),
+                            [this](NetworkWatch::News news) {
+                              lane_thread_.Post([this, news = std::move(news)] {
+                                OnNews(news);
+                              });
+                            }));
+    return absl::OkStatus();
+  };
+  if (const absl::Status status = start(); !status.ok()) {
+    CAISSON_LOG(kError, "changes of the firewall go unseen",
+                {"error", status.ToString()});
+  }
+}
+
+void Networks::OnNews(const NetworkWatch::News& news) {
+  if (news.table_changed) {
+    const absl::StatusOr<bool> mended = lane_->MendTable();
+    if (!mended.ok()) {
+      CAISSON_LOG(kError, "firewall is not as it shall be",
+                  {"error", mended.status().ToString()});
+    } else if (*mended) {
+      TellRepaired("firewall");
+    }
+  }
+  if (!ConcernsUs(news)) return;
+  const absl::Status status = RecoverHost();
+  if (status.ok()) {
+    TellRepaired("links");
+  } else {
+    CAISSON_LOG(kError, "networks are not as they shall be",
+                {"error", status.ToString()});
+  }
+}
+
+// Whether a link went that we have not taken away ourselves.
+bool Networks::ConcernsUs(const NetworkWatch::News& news) const {
+  if (news.links_lost) return true;
+  if (news.deleted_links.empty()) return false;
+  const std::set<std::string> gone(news.deleted_links.begin(),
+                                   news.deleted_links.end());
+  for (const auto& [id, live] : live_) {
+    for (const store::Endpoint& endpoint : live.endpoints) {
+      if (gone.contains(endpoint.host_link)) return true;
+    }
+  }
+  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
+    if (!network->up || network->intent != store::Intent::kNone) continue;
+    const auto wanted = HostNetwork(*network);
+    if (wanted.ok() && wanted->has_own_bridge() &&
+        gone.contains(netsetup::BridgeName(*wanted))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Networks::TellRepaired(const std::string& cause) {
+  store::Transaction told;
+  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
+    if (!network->up || network->intent != store::Intent::kNone) continue;
+    told.AddNetworkEvent("network.repaired", network->id);
+    told.events.back().attributes = {{"cause", cause}};
+  }
+  base::IgnoreError(options_.store->Commit(std::move(told)).status(),
+                    "the log tells as well");
+}
+
+absl::Status Networks::MakeDefault() {
+  if (options_.store->catalog().FindNetwork(kDefaultNetwork) != nullptr) {
+    return absl::OkStatus();
+  }
+  spec::NetworkSpec spec;
+  spec.name = std::string(kDefaultNetwork);
+  spec.driver = "bridge";
+  absl::StatusOr<store::NetworkRecord> record = NewRecord(spec, "");
+  if (!record.ok()) {
+    CAISSON_LOG(kWarning, "no default network",
+                {"error", record.status().ToString()});
+    return absl::OkStatus();
+  }
+  record->intent = store::Intent::kNone;
+  CAISSON_RETURN_IF_ERROR(book_.Add(*record));
+  store::Transaction made;
+  made.put_networks.push_back(*record);
+  made.AddNetworkEvent("network.created", record->id, "");
+  return options_.store->Commit(std::move(made)).status();
+}
+
+absl::StatusOr<std::vector<AuditObject>> Networks::Inventory() {
+  struct Result {
+    absl::Notification done;
+    std::vector<AuditObject> objects;
+    absl::Status status;
+  };
+  auto result = std::make_shared<Result>();
+  lane_thread_.Post([this, result] {
+    if (lane_ != nullptr) {
+      result->status = AuditLinks(&result->objects);
+      if (result->status.ok()) result->status = AuditTable(&result->objects);
+    }
+    if (result->status.ok()) result->status = AuditLeases(&result->objects);
+    result->done.Notify();
+  });
+  if (!result->done.WaitForNotificationWithTimeout(kAuditLimit)) {
+    return base::MakeError(absl::StatusCode::kUnavailable, "STUCK_IN_KERNEL",
+                           "the kernel does not answer about networks");
+  }
+  CAISSON_RETURN_IF_ERROR(result->status);
+  return std::move(result->objects);
+}
+
+absl::Status Networks::AuditLinks(std::vector<AuditObject>* objects) {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<netsetup::Link> links,
+                           lane_->ListOwnLinks());
+  const store::Catalog& catalog = options_.store->catalog();
+  std::map<std::string, std::string> owners;  // endpoint to container
+  for (const ContainerPtr& container : catalog.AllContainers()) {
+    for (const store::Endpoint& endpoint : container->status.networks) {
+      owners[endpoint.id] = container->id;
+    }
+  }
+  std::set<std::string> seen;
+  for (const netsetup::Link& link : links) {
+    const auto tag = netsetup::ParseTag(link.alias);
+    if (!tag.has_value()) continue;
+    seen.insert(tag->network_id);
+    if (!tag->endpoint_id.empty()) {
+      const auto owner = owners.find(tag->endpoint_id);
+      objects->push_back(
+          owner == owners.end()
+              ? Object("link", link.name, "", AuditState::kOrphan,
+                       base::StrCat("of endpoint ", tag->endpoint_id))
+              : Object("link", link.name, owner->second, AuditState::kOk));
+      continue;
+    }
+    const NetworkPtr network = catalog.NetworkById(tag->network_id);
+    objects->push_back(
+        network == nullptr || !network->up
+            ? Object("link", link.name, "", AuditState::kOrphan,
+                     base::StrCat("of network ", tag->network_id))
+            : Object("link", link.name, network->id, AuditState::kOk));
+  }
+  for (const NetworkPtr& network : catalog.AllNetworks()) {
+    if (!network->up) continue;
+    const auto wanted = HostNetwork(*network);
+    if (!wanted.ok() || !wanted->has_own_bridge()) continue;
+    if (seen.contains(network->id)) continue;
+    objects->push_back(Object("link", netsetup::BridgeName(*wanted),
+                              network->id, AuditState::kMissing,
+                              base::StrCat("bridge of ", network->name)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Networks::AuditTable(std::vector<AuditObject>* objects) {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
+                           lane_->CheckTable());
+  for (const std::string& difference : differences) {
+    objects->push_back(
+        Object("nftables", difference, "", AuditState::kDrifted));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Networks::AuditLeases(std::vector<AuditObject>* objects) {
+  // Containers are read after rows: one that began between is not an orphan.
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
+                           options_.store->ReadLeases());
+  std::map<std::string, std::string> owners;
+  for (const ContainerPtr& container :
+       options_.store->catalog().AllContainers()) {
+    for (const store::Endpoint& endpoint : container->status.networks) {
+      owners[endpoint.id] = container->id;
+    }
+  }
+  for (const store::LeaseRow& row : rows) {
+    if (row.state ==
+        static_cast<int32_t>(netsetup::ipam::LeaseState::kQuarantined)) {
+      continue;
+    }
+    const auto owner = owners.find(row.endpoint_id);
+    const bool known = owner != owners.end();
+    objects->push_back(Object("lease", row.address, known ? owner->second : "",
+                              known ? AuditState::kOk : AuditState::kOrphan,
+                              known ? "" : "nobody has the address"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Networks::Repair() {
+  struct Result {
+    absl::Notification done;
+    absl::Status status;
+  };
+  auto result = std::make_shared<Result>();
+  lane_thread_.Post([this, result] {
+    result->status = lane_ == nullptr ? lane_status_ : RecoverHost();
+    result->done.Notify();
+  });
+  result->done.WaitForNotification();
+  return result->status;
+}
+
+}  // namespace caisson::core

@@ -1,0 +1,145 @@
+// Networks, whole: their rows, who has what of them, and the kernel's side of
+// it, for NetworkManager and for the actors of containers.
+//
+//   actor:  Reserve -> commit -> ... PREPARED -> Attach -> START
+//           Release (detaches, too) -> commit of the end
+//
+// Process: caissond. Thread: any; nothing blocks but Recover and Inventory.
+// Kernel work is done by one thread of its own, in the order in which it was
+// asked for. Callbacks of the actors' calls run there and must only post.
+#ifndef CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
+#define CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "runtime/base/unique_fd.h"
+#include "runtime/spec/network.h"
+#include "server/core/executor.h"
+#include "server/core/network/network_book.h"
+#include "server/core/network/network_lane.h"
+#include "server/core/network/network_watch.h"
+#include "server/core/network_manager.h"
+#include "server/core/request_table.h"
+#include "server/core/system.h"
+#include "server/store/store.h"
+
+namespace caisson::core {
+
+inline constexpr int64_t kMaxNetworks = 1024;
+// Made at the first start, without anything in the kernel before it is used.
+inline constexpr std::string_view kDefaultNetwork = "default";
+
+class Networks {
+ public:
+  using Endpoints = std::vector<store::Endpoint>;
+
+  struct Options {
+    store::Store* store = nullptr;
+    Executor* executor = nullptr;  // where calls are answered
+    std::string boot_id;
+    // The namespace of a container that runs; an error when it is gone.
+    std::function<absl::StatusOr<base::UniqueFd>(const store::ContainerRecord&)>
+        open_netns;
+  };
+
+  explicit Networks(Options options);
+  ~Networks();
+  Networks(const Networks&) = delete;
+  Networks& operator=(const Networks&) = delete;
+
+  // Takes over rows and kernel objects of an earlier daemon. Once, before the
+  // actors begin; blocks.
+  absl::Status Recover();
+
+  // Runs what was asked for, and stops the thread.
+  void Stop();
+
+  // --- For NetworkManager; see there.
+  void Create(spec::NetworkSpec spec, TicketPtr ticket,
+              Callback<CreateNetworkResult> callback);
+  void Explain(spec::NetworkSpec spec, Callback<CreateNetworkResult> callback);
+  void Delete(DeleteNetworkArgs args, TicketPtr ticket,
+              Callback<NetworkPtr> callback);
+
+  // --- For actors.
+  // What a container wants, or nothing; as NetworkBook. The endpoints are to be
+  // in the container's record, and the rows in the transaction with it.
+  absl::StatusOr<Reservation> Reserve(const spec::Network& wanted);
+  // Makes the endpoints in the namespace, or leaves nothing of them.
+  void Attach(const std::string& container_id, Endpoints endpoints,
+              base::UniqueFd netns,
+              absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> callback);
+  // The same for a container that runs and was adopted.
+  void Reattach(const store::ContainerRecord& container,
+                absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> callback);
+  // Takes away what the host has of the endpoints, whose namespace is gone or
+  // about to be, and sets free what they have. The rows to be written; may be
+  // asked again when they could not be.
+  std::vector<store::LeaseRow> Release(const std::string& container_id,
+                                       const Endpoints& endpoints);
+
+  // --- For audits; block.
+  absl::StatusOr<std::vector<AuditObject>> Inventory();
+  // Puts right what Inventory finds.
+  absl::Status Repair();
+
+ private:
+  absl::StatusOr<NetworkPtr> Make(const spec::NetworkSpec& spec,
+                                  Ticket* ticket);
+  absl::StatusOr<NetworkPtr> Remove(const DeleteNetworkArgs& args,
+                                    Ticket* ticket);
+  absl::StatusOr<store::NetworkRecord> NewRecord(const spec::NetworkSpec& spec,
+                                                 std::string request_id) const;
+  absl::StatusOr<std::vector<spec::Subnet>> ChooseSubnets(
+      const spec::NetworkSpec& spec) const;
+  absl::StatusOr<NetworkPtr> EnsureUp(const std::string& network_id);
+  absl::StatusOr<EndpointRef> RefOf(const std::string& container_id,
+                                    const store::Endpoint& endpoint) const;
+  absl::StatusOr<Endpoints> AttachAll(const std::string& container_id,
+                                      const Endpoints& endpoints, int netns_fd);
+
+  // network_recovery.cc, on the lane.
+  void EnsureWatch();
+  void OnNews(const NetworkWatch::News& news);
+  bool ConcernsUs(const NetworkWatch::News& news) const;
+  void TellRepaired(const std::string& cause);
+  absl::Status RecoverRows();
+  void AdoptContainers();
+  absl::Status RecoverHost();
+  absl::Status MakeDefault();
+  absl::Status AuditLinks(std::vector<AuditObject>* objects);
+  absl::Status AuditTable(std::vector<AuditObject>* objects);
+  absl::Status AuditLeases(std::vector<AuditObject>* objects);
+
+  const Options options_;
+  NetworkBook book_;
+  Executor lane_thread_;
+  // A container that runs, with what it has. The namespace is held until its
+  // end: to change or repair it.
+  struct LiveContainer {
+    base::UniqueFd netns;
+    Endpoints endpoints;
+  };
+
+  // Of its thread. Null, with the reason: this host can have no networks.
+  std::unique_ptr<NetworkLane> lane_;
+  absl::Status lane_status_;
+  std::map<std::string, LiveContainer> live_;  // by container id
+  std::unique_ptr<NetworkWatch> watch_;        // from the first network on
+};
+
+// What is in `text` of hexadecimal digits: marks what is ours on the host.
+std::string InstanceOf(std::string_view store_id);
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
