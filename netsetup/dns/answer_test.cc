@@ -58,8 +58,7 @@ class DnsAnswerTest : public ::testing::Test {
     return ReadReply(answer.response);
   }
 
-  std::vector<std::shared_ptr<const Zone>> zones_ = {
-      MakeZone(Options(false), Entries())};
+  std::vector<ZonePtr> zones_ = {MakeZone(Options(false), Entries())};
   size_t size_ = 0;
 };
 
@@ -259,7 +258,7 @@ TEST_F(DnsAnswerTest, ForwardedRepliesMayBeAsLargeAsTheClientSays) {
 }
 
 // `count` containers with one alias, each with both families.
-std::shared_ptr<const Zone> Crowd(int count) {
+ZonePtr Crowd(int count) {
   std::vector<ZoneEntry> entries;
   for (int i = 1; i <= count; ++i) {
     entries.push_back(

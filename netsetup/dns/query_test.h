@@ -152,8 +152,8 @@ inline std::vector<IpAddress> Addresses(const std::vector<std::string>& texts) {
   return addresses;
 }
 
-inline std::shared_ptr<const Zone> MakeZone(
-    const ZoneOptions& options, const std::vector<ZoneEntry>& entries) {
+inline ZonePtr MakeZone(const ZoneOptions& options,
+                        const std::vector<ZoneEntry>& entries) {
   return *Zone::Build(options, entries);
 }
 

@@ -12,8 +12,8 @@ namespace caisson::netsetup::dns {
 
 using Kind = ZoneAnswer::Kind;
 
-absl::StatusOr<std::shared_ptr<const Zone>> Zone::Build(
-    const ZoneOptions& options, std::span<const ZoneEntry> entries) {
+absl::StatusOr<ZonePtr> Zone::Build(const ZoneOptions& options,
+                                    std::span<const ZoneEntry> entries) {
   std::shared_ptr<Zone> zone(new Zone);
   if (!options.domain.empty()) {
     CAISSON_ASSIGN_OR_RETURN(zone->domain_, ParseName(options.domain));
@@ -22,7 +22,7 @@ absl::StatusOr<std::shared_ptr<const Zone>> Zone::Build(
   zone->internal_ = options.internal;
   zone->names_.reserve(2 * entries.size());
   for (const ZoneEntry& entry : entries) zone->Add(entry);
-  return std::shared_ptr<const Zone>(std::move(zone));
+  return ZonePtr(std::move(zone));
 }
 
 void Zone::Add(const ZoneEntry& entry) {

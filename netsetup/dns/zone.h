@@ -55,14 +55,17 @@ struct ZoneAnswer {
   std::string_view pointer;
 };
 
+class Zone;
+using ZonePtr = std::shared_ptr<const Zone>;
+
 class Zone {
  public:
   // Names that DNS cannot carry (name.h) are left out: a container may be
   // called what no label can hold, and is found by its short id then. Several
   // entries may share names; their addresses are joined, in the order of the
   // entries. INVALID_ARGUMENT for a domain that is none.
-  static absl::StatusOr<std::shared_ptr<const Zone>> Build(
-      const ZoneOptions& options, std::span<const ZoneEntry> entries);
+  static absl::StatusOr<ZonePtr> Build(const ZoneOptions& options,
+                                       std::span<const ZoneEntry> entries);
 
   // For a canonical name (name.h).
   ZoneAnswer Find(std::string_view name) const;

@@ -16,7 +16,7 @@ namespace dns = caisson::netsetup::dns;
 
 namespace {
 
-std::shared_ptr<const dns::Zone> MakeZone(bool internal) {
+dns::ZonePtr MakeZone(bool internal) {
   std::vector<caisson::netsetup::IpAddress> crowd;
   for (uint8_t i = 2; i < 250; ++i) {
     crowd.push_back(caisson::netsetup::IpAddress::V4({10, 0, 0, i}));
