@@ -111,6 +111,11 @@ absl::StatusOr<plan::Plan> PlanContainer(const Env& env, const std::string& id,
   const std::string directory = env.ContainerDirectory(id);
   context.upper_path = directory + "/upper";
   context.work_path = directory + "/work";
+  if (effective.network.mode == spec::NetworkMode::kAttach) {
+    context.hosts_path = directory + "/hosts";
+    context.resolv_conf_path = directory + "/resolv.conf";
+    context.hostname_path = directory + "/hostname";
+  }
   context.named_reader = named_reader;
   // Deleted at once, so nobody will ever read the layer or need the record.
   context.volatile_state = effective.delete_after_exit == absl::ZeroDuration();
