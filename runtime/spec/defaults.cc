@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/base/str_cat.h"
 #include "runtime/spec/capability.h"
 #include "runtime/spec/rlimit.h"
 #include "runtime/spec/signal.h"
@@ -238,10 +237,6 @@ void CompleteResources(Resources* resources) {
 void CompleteNetwork(Network* network) {
   if (network->mode == NetworkMode::kDefault) {
     network->mode = NetworkMode::kNone;
-  }
-  for (size_t i = 0; i < network->networks.size(); ++i) {
-    std::string& interface = network->networks[i].interface;
-    if (interface.empty()) interface = base::StrCat("eth", i);
   }
   for (PortMapping& port : network->ports) {
     if (port.host_ip.empty()) port.host_ip = kDefaultHostIp;

@@ -148,18 +148,22 @@ void CheckAttachments(const std::vector<NetworkAttachment>& networks,
   CheckCount(field, networks.size(), kMaxAttachments, out);
   std::set<std::string> references;
   std::set<std::string> interfaces;
+  bool has_default_route = false;
   for (size_t i = 0; i < networks.size(); ++i) {
     CheckAttachment(At(field, i), networks[i], out);
     if (!references.insert(networks[i].network).second) {
       out->Add(At(field, i) + ".network", "is there twice");
     }
-    const std::string interface = networks[i].interface.empty()
-                                      ? base::StrCat("eth", i)
-                                      : networks[i].interface;
-    if (!interfaces.insert(interface).second) {
-      out->Add(At(field, i) + ".interface",
-               base::StrCat("\"", interface, "\" is there twice"));
+    const std::string& interface = networks[i].interface;
+    if (!interface.empty() && !interfaces.insert(interface).second) {
+      out->Add(At(field, i) + ".interface", "is there twice");
     }
+    if (!networks[i].default_route.value_or(false)) continue;
+    if (has_default_route) {
+      out->Add(At(field, i) + ".default_route",
+               "is set for another network already");
+    }
+    has_default_route = true;
   }
 }
 

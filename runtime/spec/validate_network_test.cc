@@ -89,12 +89,23 @@ TEST(ValidateNetworkTest, Attachments) {
           {With([](auto& a) { a.interface = "a b"; }), {f + "[0].interface"}},
           {With([](auto& a) { a.interface = "1234567890123456"; }),
            {f + "[0].interface"}},
-          // The second one is eth1 by default.
           {[](C& s) {
              s.network.networks[0].interface = "eth1";
              s.network.networks.push_back({.network = "wan"});
            },
+           {}},
+          {[](C& s) {
+             s.network.networks[0].interface = "lan0";
+             s.network.networks.push_back(
+                 {.network = "wan", .interface = "lan0"});
+           },
            {f + "[1].interface"}},
+          {[](C& s) {
+             s.network.networks[0].default_route = true;
+             s.network.networks.push_back(
+                 {.network = "wan", .default_route = true});
+           },
+           {f + "[1].default_route"}},
           {With([](auto& a) { a.mac = "02:00:00:00:00:01"; }), {}},
           {With([](auto& a) { a.mac = "01:00:5e:00:00:01"; }), {f + "[0].mac"}},
           {With([](auto& a) { a.mac = "nonsense"; }), {f + "[0].mac"}},
