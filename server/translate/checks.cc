@@ -59,6 +59,10 @@ std::string Checks::Container(const std::string& value,
   return value;
 }
 
+std::string Checks::Network(const std::string& value, std::string_view field) {
+  return Container(value, field);
+}
+
 std::string Checks::Exec(const std::string& value, std::string_view field) {
   if (value.empty()) {
     Add(field, "is required: the id of an exec");
@@ -117,6 +121,21 @@ store::LabelSelector Checks::Selector(const std::string& text,
   return {};
 }
 
+std::string Checks::NamePrefix(const std::string& value,
+                               std::string_view field) {
+  if (value.size() > kMaxNamePrefix) {
+    Add(field, base::StrCat("is longer than ", kMaxNamePrefix, " bytes"));
+  }
+  return value;
+}
+
+std::string Checks::IdPrefix(const std::string& value, std::string_view field) {
+  if (!IsHex(value) || value.size() > kIdDigits) {
+    Add(field, "is no beginning of an id: at most 32 hex digits");
+  }
+  return absl::AsciiStrToLower(value);
+}
+
 store::ContainerFilter Checks::Filter(const pb::ContainerFilter& filter,
                                       std::string_view field) {
   const auto name = [field](std::string_view part) {
@@ -131,15 +150,8 @@ store::ContainerFilter Checks::Filter(const pb::ContainerFilter& filter,
     }
   }
   out.labels = Selector(filter.label_selector(), name("label_selector"));
-  out.name_prefix = filter.name_prefix();
-  if (out.name_prefix.size() > kMaxNamePrefix) {
-    Add(name("name_prefix"),
-        base::StrCat("is longer than ", kMaxNamePrefix, " bytes"));
-  }
-  out.id_prefix = absl::AsciiStrToLower(filter.id_prefix());
-  if (!IsHex(out.id_prefix) || out.id_prefix.size() > kIdDigits) {
-    Add(name("id_prefix"), "is no beginning of an id: at most 32 hex digits");
-  }
+  out.name_prefix = NamePrefix(filter.name_prefix(), name("name_prefix"));
+  out.id_prefix = IdPrefix(filter.id_prefix(), name("id_prefix"));
   if (filter.containers_size() > kMaxFilterContainers) {
     Add(name("containers"),
         base::StrCat("has more than ", kMaxFilterContainers, " entries"));
@@ -149,6 +161,18 @@ store::ContainerFilter Checks::Filter(const pb::ContainerFilter& filter,
     out.containers.push_back(
         Container(filter.containers(i), Element(name("containers"), i)));
   }
+  return out;
+}
+
+store::NetworkFilter Checks::Filter(const pb::NetworkFilter& filter,
+                                    std::string_view field) {
+  store::NetworkFilter out;
+  out.labels =
+      Selector(filter.label_selector(), base::StrCat(field, ".label_selector"));
+  out.name_prefix =
+      NamePrefix(filter.name_prefix(), base::StrCat(field, ".name_prefix"));
+  out.id_prefix =
+      IdPrefix(filter.id_prefix(), base::StrCat(field, ".id_prefix"));
   return out;
 }
 

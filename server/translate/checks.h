@@ -18,6 +18,7 @@
 #include "google/protobuf/timestamp.pb.h"
 
 #include "caisson/v1/container.pb.h"
+#include "caisson/v1/network.pb.h"
 #include "caisson/v1/process.pb.h"
 #include "caisson/v1/stream.pb.h"
 #include "runtime/base/error_detail.h"
@@ -40,6 +41,8 @@ class Checks {
   // A required exact id (returned in lower case) or exact name. The beginning
   // of an id has the form of a name.
   std::string Container(const std::string& value, std::string_view field);
+  // The same for a network.
+  std::string Network(const std::string& value, std::string_view field);
   // A required id of an exec.
   std::string Exec(const std::string& value, std::string_view field);
   // A UUID other than nil, in lower case; empty stays empty.
@@ -50,6 +53,8 @@ class Checks {
   ViewKind View(caisson::v1::View view, ViewKind unset, std::string_view field);
   store::ContainerFilter Filter(const caisson::v1::ContainerFilter& filter,
                                 std::string_view field);
+  store::NetworkFilter Filter(const caisson::v1::NetworkFilter& filter,
+                              std::string_view field);
   store::LabelSelector Selector(const std::string& text,
                                 std::string_view field);
   // Nothing when the span is not valid or not within [min, max].
@@ -73,6 +78,9 @@ class Checks {
   absl::Status Finish();
 
  private:
+  std::string NamePrefix(const std::string& value, std::string_view field);
+  std::string IdPrefix(const std::string& value, std::string_view field);
+
   std::vector<base::FieldViolation> violations_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "runtime/base/str_cat.h"
 #include "runtime/spec/signal.h"
+#include "server/translate/network_to_proto.h"
 #include "server/translate/process_to_proto.h"
 #include "server/translate/time.h"
 #include "server/translate/utf8.h"
@@ -130,6 +131,28 @@ void EffectiveToProto(const store::Effective& effective, pb::Effective* out) {
   out->set_cgroup_path(SanitizeUtf8(effective.cgroup_path));
 }
 
+void EndpointToProto(const store::Endpoint& endpoint,
+                     pb::ContainerStatus* out) {
+  pb::NetworkEndpoint* added = out->add_networks();
+  added->set_network(SanitizeUtf8(endpoint.network_id));
+  added->set_name(SanitizeUtf8(endpoint.network_name));
+  added->set_interface(SanitizeUtf8(endpoint.interface));
+  ListToProto(endpoint.addresses, added->mutable_addresses());
+  ListToProto(endpoint.gateways, added->mutable_gateways());
+  added->set_mac(SanitizeUtf8(endpoint.mac));
+  added->set_host_link(SanitizeUtf8(endpoint.host_link));
+  ListToProto(endpoint.aliases, added->mutable_aliases());
+  for (const store::PublishedPort& port : endpoint.ports) {
+    pb::PortMapping* mapping = out->add_ports();
+    mapping->set_container_port(port.container_port);
+    mapping->set_host_port(port.host_port);
+    mapping->set_host_ip(SanitizeUtf8(port.host_ip));
+    mapping->set_protocol(SanitizeUtf8(port.protocol));
+    mapping->set_count(port.count);
+    mapping->set_network(SanitizeUtf8(endpoint.network_name));
+  }
+}
+
 void StatusToProto(const store::ContainerStatus& status,
                    pb::ContainerStatus* out) {
   out->set_state(StateToProto(status.state));
@@ -140,6 +163,10 @@ void StatusToProto(const store::ContainerStatus& status,
   }
   if (status.exit) ExitToProto(*status.exit, out->mutable_exit());
   out->set_output_end_offset(status.output_end_offset);
+  for (const store::Endpoint& endpoint : status.networks) {
+    // Not one that was about to be attached, or to be detached.
+    if (endpoint.attached) EndpointToProto(endpoint, out);
+  }
   if (status.run > 0) {
     EffectiveToProto(status.effective, out->mutable_effective());
   }
@@ -228,6 +255,23 @@ void ExecToProto(const store::ExecRecord& record, ViewKind view,
   out->set_revision(record.revision);
 }
 
+void NetworkToProto(const store::NetworkRecord& record,
+                    std::optional<int32_t> endpoints, pb::ManagedNetwork* out) {
+  out->set_id(record.id);
+  if (record.spec != nullptr) SpecToProto(*record.spec, out->mutable_spec());
+  out->mutable_spec()->set_name(SanitizeUtf8(record.name));
+  pb::NetworkStatus* status = out->mutable_status();
+  for (const spec::Subnet& subnet : record.subnets) {
+    SubnetToProto(subnet, status->add_subnets());
+  }
+  if (endpoints) status->set_endpoints(*endpoints);
+  status->set_up(record.up);
+  if (IsSet(record.create_time)) {
+    TimeToProto(record.create_time, out->mutable_create_time());
+  }
+  out->set_revision(record.revision);
+}
+
 void EventToProto(const store::Event& event, ViewKind view, pb::Event* out) {
   out->set_revision(event.revision);
   if (IsSet(event.time)) TimeToProto(event.time, out->mutable_time());
@@ -236,6 +280,8 @@ void EventToProto(const store::Event& event, ViewKind view, pb::Event* out) {
     ExecToProto(*event.exec, view, out->mutable_exec());
   } else if (event.container != nullptr) {
     ContainerToProto(*event.container, view, out->mutable_container());
+  } else if (event.network != nullptr) {
+    NetworkToProto(*event.network, std::nullopt, out->mutable_network());
   }
   for (const auto& [key, value] : event.attributes) {
     (*out->mutable_attributes())[SanitizeUtf8(key)] = SanitizeUtf8(value);
@@ -284,6 +330,12 @@ size_t BasicSize(const store::ExecRecord& record) {
 }
 size_t FullSize(const store::ExecRecord& record) {
   return SizeOf<pb::Exec>(record, ViewKind::kFull, ExecToProto);
+}
+
+size_t FullSize(const store::NetworkRecord& record) {
+  pb::ManagedNetwork proto;
+  NetworkToProto(record, 0, &proto);
+  return proto.ByteSizeLong();
 }
 
 }  // namespace caisson::translate

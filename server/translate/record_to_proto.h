@@ -5,11 +5,14 @@
 #ifndef CAISSON_SERVER_TRANSLATE_RECORD_TO_PROTO_H_
 #define CAISSON_SERVER_TRANSLATE_RECORD_TO_PROTO_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "caisson/v1/container.pb.h"
 #include "caisson/v1/event_service.pb.h"
+#include "caisson/v1/network.pb.h"
 #include "server/store/filter.h"
 #include "server/store/records.h"
 #include "server/translate/spec_to_proto.h"
@@ -21,6 +24,10 @@ void ContainerToProto(const store::ContainerRecord& record, ViewKind view,
                       caisson::v1::Container* out);
 void ExecToProto(const store::ExecRecord& record, ViewKind view,
                  caisson::v1::Exec* out);
+// `endpoints` as NetworkStatus has it.
+void NetworkToProto(const store::NetworkRecord& record,
+                    std::optional<int32_t> endpoints,
+                    caisson::v1::ManagedNetwork* out);
 void EventToProto(const store::Event& event, ViewKind view,
                   caisson::v1::Event* out);
 
@@ -34,6 +41,7 @@ size_t BasicSize(const store::ContainerRecord& record);
 size_t FullSize(const store::ContainerRecord& record);
 size_t BasicSize(const store::ExecRecord& record);
 size_t FullSize(const store::ExecRecord& record);
+size_t FullSize(const store::NetworkRecord& record);
 
 }  // namespace caisson::translate
 

@@ -9,6 +9,7 @@
 #include "runtime/base/str_cat.h"
 #include "runtime/spec/validate.h"
 #include "server/translate/message.h"
+#include "server/translate/network_from_proto.h"
 #include "server/translate/process_from_proto.h"
 
 namespace caisson::translate {
@@ -176,24 +177,6 @@ spec::UserNamespace UserNamespaceFromProto(const pb::UserNamespace& proto,
   return out;
 }
 
-spec::Network NetworkFromProto(const pb::Network& proto,
-                               Violations* violations) {
-  switch (proto.mode_case()) {
-    case pb::Network::kNone:
-      RequireTrue(proto.none(), "spec.network.none", violations);
-      return {.mode = spec::NetworkMode::kNone, .container = ""};
-    case pb::Network::kHost:
-      RequireTrue(proto.host(), "spec.network.host", violations);
-      return {.mode = spec::NetworkMode::kHost, .container = ""};
-    case pb::Network::kContainer:
-      return {.mode = spec::NetworkMode::kContainer,
-              .container = proto.container()};
-    case pb::Network::MODE_NOT_SET:
-      break;
-  }
-  return {};
-}
-
 spec::Seccomp SeccompFromProto(const pb::Seccomp& proto,
                                Violations* violations) {
   spec::Seccomp out;
@@ -332,6 +315,11 @@ absl::StatusOr<spec::ContainerSpec> ContainerSpecFromProto(
 absl::StatusOr<spec::ExecSpec> ExecSpecFromProto(const pb::ExecSpec& proto,
                                                  std::string_view path) {
   return FromProto<spec::ExecSpec>(proto, path);
+}
+
+absl::StatusOr<spec::NetworkSpec> NetworkSpecFromProto(
+    const pb::NetworkSpec& proto, std::string_view path) {
+  return FromProto<spec::NetworkSpec>(proto, path);
 }
 
 }  // namespace caisson::translate

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 
 #include "caisson/v1/container_spec.pb.h"
+#include "caisson/v1/network.pb.h"
 #include "runtime/base/error_detail.h"
 #include "runtime/spec/spec.h"
 
@@ -27,14 +28,18 @@ absl::StatusOr<spec::ContainerSpec> ContainerSpecFromProto(
     const caisson::v1::ContainerSpec& proto, std::string_view path);
 absl::StatusOr<spec::ExecSpec> ExecSpecFromProto(
     const caisson::v1::ExecSpec& proto, std::string_view path);
+absl::StatusOr<spec::NetworkSpec> NetworkSpecFromProto(
+    const caisson::v1::NetworkSpec& proto, std::string_view path);
 
 // Translates without the checks of spec::Validate; adds what cannot be
 // translated to `violations`, with paths that begin with "spec". For tests
-// and for the two above.
+// and for those above.
 spec::ContainerSpec TranslateSpec(const caisson::v1::ContainerSpec& proto,
                                   Violations* violations);
 spec::ExecSpec TranslateSpec(const caisson::v1::ExecSpec& proto,
                              Violations* violations);
+spec::NetworkSpec TranslateSpec(const caisson::v1::NetworkSpec& proto,
+                                Violations* violations);
 
 // Shared with Run, whose request has one beside the spec.
 spec::OnDisconnect OnDisconnectFromProto(const caisson::v1::OnDisconnect& proto,

@@ -87,6 +87,14 @@ class Filler {
   int next_ = 0;
 };
 
+template <typename Spec, typename Proto>
+void ToProto(const Spec& spec, Proto* out) {
+  SpecToProto(spec, ViewKind::kFull, out);
+}
+void ToProto(const spec::NetworkSpec& spec, pb::NetworkSpec* out) {
+  SpecToProto(spec, out);
+}
+
 template <typename Proto>
 void ExpectRoundTrip(const Proto& in) {
   Violations violations;
@@ -95,7 +103,7 @@ void ExpectRoundTrip(const Proto& in) {
     ADD_FAILURE() << violation.field << ": " << violation.description;
   }
   Proto out;
-  SpecToProto(spec, ViewKind::kFull, &out);
+  ToProto(spec, &out);
   google::protobuf::util::MessageDifferencer differencer;
   std::string differences;
   differencer.ReportDifferencesToString(&differences);
@@ -116,7 +124,16 @@ TEST(SpecTest, EveryFieldOfAnExecSurvives) {
   ExpectRoundTrip(in);
 }
 
+TEST(SpecTest, EveryFieldOfANetworkSurvives) {
+  for (int variant = 0; variant < 2; ++variant) {
+    pb::NetworkSpec in;
+    Filler(variant).Fill(&in);
+    ExpectRoundTrip(in);
+  }
+}
+
 TEST(SpecTest, WhatIsUnsetStaysUnset) {
+  ExpectRoundTrip(pb::NetworkSpec());
   pb::ExecSpec exec;
   exec.mutable_process();
   ExpectRoundTrip(exec);
@@ -134,6 +151,9 @@ TEST(SpecTest, ZeroIsNotUnset) {
   in.mutable_delete_after_exit();
   in.mutable_security()->mutable_masked_paths();
   in.mutable_resources()->mutable_memory()->set_swap_limit_bytes(0);
+  in.mutable_network()->mutable_attach()->add_networks()->set_default_route(
+      false);
+  in.mutable_network()->mutable_dns();
   ExpectRoundTrip(in);
 }
 
@@ -177,6 +197,21 @@ TEST(SpecTest, ViolationsAreNamedBelowTheField) {
   EXPECT_THAT(fields, testing::IsSupersetOf(
                           {"start.spec.network.none", "start.spec.limits.grace",
                            "start.spec.rootfs.host_directory"}));
+}
+
+TEST(SpecTest, ANetworkIsChecked) {
+  pb::NetworkSpec in;
+  in.set_mtu(1);
+  in.mutable_nat4()->set_routed(false);
+  in.mutable_nat6()->set_source("");
+  const auto spec = NetworkSpecFromProto(in, "spec");
+  ASSERT_THAT(spec, base::ReasonIs("INVALID_FIELD"));
+  std::vector<std::string> fields;
+  for (const auto& violation : base::DetailOf(spec.status()).violations) {
+    fields.push_back(violation.field);
+  }
+  EXPECT_THAT(fields, testing::UnorderedElementsAre(
+                          "spec.nat4.routed", "spec.nat6.source", "spec.mtu"));
 }
 
 TEST(SpecTest, ASpecThatIsTooLargeIsRefused) {

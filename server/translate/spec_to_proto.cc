@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "server/translate/network_to_proto.h"
 #include "server/translate/process_to_proto.h"
 #include "server/translate/time.h"
 #include "server/translate/utf8.h"
@@ -140,24 +141,6 @@ void UserNamespaceToProto(const spec::UserNamespace& user,
                   out->mutable_explicit_()->mutable_uids());
     IdMapsToProto(user.explicit_maps->gids,
                   out->mutable_explicit_()->mutable_gids());
-  }
-}
-
-void NetworkToProto(const spec::Network& network, pb::Network* out) {
-  switch (network.mode) {
-    case spec::NetworkMode::kDefault:
-      break;
-    case spec::NetworkMode::kNone:
-      out->set_none(true);
-      break;
-    case spec::NetworkMode::kHost:
-      out->set_host(true);
-      break;
-    case spec::NetworkMode::kAttach:
-      break;  // no client can ask for it yet
-    case spec::NetworkMode::kContainer:
-      out->set_container(SanitizeUtf8(network.container));
-      break;
   }
 }
 

@@ -7,6 +7,7 @@
 #define CAISSON_SERVER_TRANSLATE_SPEC_TO_PROTO_H_
 
 #include "caisson/v1/container_spec.pb.h"
+#include "caisson/v1/network.pb.h"
 #include "runtime/spec/spec.h"
 
 namespace caisson::translate {
@@ -19,6 +20,7 @@ void SpecToProto(const spec::ContainerSpec& spec, ViewKind view,
                  caisson::v1::ContainerSpec* out);
 void SpecToProto(const spec::ExecSpec& spec, ViewKind view,
                  caisson::v1::ExecSpec* out);
+void SpecToProto(const spec::NetworkSpec& spec, caisson::v1::NetworkSpec* out);
 
 }  // namespace caisson::translate
 
