@@ -176,6 +176,7 @@ absl::Status Serve(const Flags& flags, Daemon* daemon,
   service::Backend backend;
   backend.containers = &daemon->core->containers();
   backend.execs = &daemon->core->execs();
+  backend.networks = &daemon->core->networks();
   backend.system = &daemon->core->system();
   backend.output = daemon->output.get();
   backend.events = daemon->events.get();

@@ -10,6 +10,7 @@
 #include "server/core/container_manager.h"
 #include "server/core/event_log.h"
 #include "server/core/exec_manager.h"
+#include "server/core/network_manager.h"
 #include "server/core/output_source.h"
 #include "server/core/system.h"
 #include "server/service/stream_slots.h"
@@ -25,6 +26,7 @@ inline constexpr int kMaxLogStreams = 2048;
 struct Backend {
   core::ContainerManager* containers = nullptr;
   core::ExecManager* execs = nullptr;
+  core::NetworkManager* networks = nullptr;
   core::System* system = nullptr;
   core::OutputService* output = nullptr;
   core::EventLog* events = nullptr;

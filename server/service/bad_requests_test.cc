@@ -38,6 +38,13 @@ TEST_F(BadRequestsTest, References) {
                          "container"));
     }
   }
+  for (const char* method :
+       {"NetworkService.GetNetwork", "NetworkService.DeleteNetwork"}) {
+    for (const char* reference : {"", "a b", "../x", "-a", "a\\000"}) {
+      rows.push_back(
+          Bad(method, base::StrCat("network: '", reference, "'"), "network"));
+    }
+  }
   for (const char* method : {"ExecService.GetExec", "ExecService.KillExec",
                              "ExecService.WaitExec"}) {
     for (const char* reference : {"", "web", "0123", "../x"}) {
@@ -73,6 +80,9 @@ TEST_F(BadRequestsTest, RequestIds) {
     rows.push_back(Bad("ContainerService.DeleteContainer",
                        "container: 'x' " + text, "request_id"));
     rows.push_back(Bad("SystemService.RepairHost", text, "request_id"));
+    rows.push_back(Bad("NetworkService.CreateNetwork", text, "request_id"));
+    rows.push_back(Bad("NetworkService.DeleteNetwork", "network: 'x' " + text,
+                       "request_id"));
   }
   ExpectAllRefused(&server_, rows);
 }
@@ -163,6 +173,22 @@ TEST_F(BadRequestsTest, FieldsOfOtherCalls) {
            "filter {} heartbeat_interval { nanos: 1 }", "heartbeat_interval")});
 }
 
+TEST_F(BadRequestsTest, FieldsOfNetworkCalls) {
+  ExpectAllRefused(
+      &server_,
+      {Bad("NetworkService.ListNetworks", "page_size: -1", "page_size"),
+       Bad("NetworkService.ListNetworks", "page_size: 1001", "page_size"),
+       Bad("NetworkService.ListNetworks", "filter { label_selector: '!' }",
+           "filter.label_selector"),
+       Bad("NetworkService.ListNetworks", "filter { id_prefix: 'xyz' }",
+           "filter.id_prefix"),
+       Bad("NetworkService.ListNetworks",
+           "filter { name_prefix: '" + std::string(129, 'a') + "' }",
+           "filter.name_prefix"),
+       Bad("NetworkService.DeleteNetwork", "network: 'x' expected_revision: 0",
+           "expected_revision")});
+}
+
 TEST_F(BadRequestsTest, WhatIsNotThere) {
   ExpectAllRefused(&server_, {{"ContainerService.GetContainer",
                                {"container: 'nobody'"},
@@ -178,6 +204,16 @@ TEST_F(BadRequestsTest, WhatIsNotThere) {
                                {"filter { containers: 'nobody' }"},
                                kNotFound,
                                "CONTAINER_NOT_FOUND",
+                               ""},
+                              {"NetworkService.GetNetwork",
+                               {"network: 'nothing'"},
+                               kNotFound,
+                               "NETWORK_NOT_FOUND",
+                               ""},
+                              {"NetworkService.ListNetworks",
+                               {"page_token: 'x'"},
+                               kInvalid,
+                               "BAD_PAGE_TOKEN",
                                ""},
                               {"ExecService.GetExec",
                                {base::StrCat("exec: '", kId, "'")},
@@ -292,6 +328,12 @@ TEST_F(BadRequestsTest, UnknownFields) {
        "spec.process"},
       {"ContainerService.CreateContainer",
        nested(1, nested(8, nested(2, unknown))), "spec.mounts[0].bind"},
+      {"ContainerService.CreateContainer",
+       nested(1, nested(15, nested(4, nested(1, unknown)))),
+       "spec.network.attach.networks[0]"},
+      {"NetworkService.CreateNetwork", nested(1, unknown), "spec"},
+      {"NetworkService.CreateNetwork", nested(1, nested(6, unknown)),
+       "spec.subnets[0]"},
       {"ContainerService.ExplainContainer", nested(1, unknown), "spec"},
       {"ContainerService.Run", nested(1, nested(1, unknown)), "start.spec"},
       {"ExecService.Exec", nested(1, nested(2, unknown)), "start.spec"},
@@ -328,7 +370,7 @@ TEST_F(BadRequestsTest, BrokenBytes) {
        {"ContainerService.CreateContainer", "ContainerService.Run",
         "ContainerService.AttachContainer", "ContainerService.StreamLogs",
         "ExecService.Exec", "ExecService.ExecSync", "EventService.WatchEvents",
-        "SystemService.Audit"}) {
+        "NetworkService.CreateNetwork", "SystemService.Audit"}) {
     for (size_t i = 0; i < broken.size(); ++i) {
       SCOPED_TRACE(base::StrCat(method, " ", i));
       const Outcome outcome = server_.Call(Role::kAdmin, method, {broken[i]});

@@ -245,6 +245,74 @@ std::vector<SpecRow> Isolation() {
   };
 }
 
+// The rest is in validate_network_test.cc; these are what translation could get
+// wrong.
+std::vector<SpecRow> Networks() {
+  const std::string attach = "network { attach { networks { network: 'lan' ";
+  return {
+      {"network { attach {} }", "network.attach.networks"},
+      {"network { attach { networks {} } }",
+       "network.attach.networks[0].network"},
+      {attach + "interface: 'lo' } } }",
+       "network.attach.networks[0].interface"},
+      {attach + "addresses: '10.0.0.1/8' } } }",
+       "network.attach.networks[0].addresses[0]"},
+      {attach + "mac: '01:00:00:00:00:00' } } }",
+       "network.attach.networks[0].mac"},
+      {attach + "aliases: 'a.b' } } }",
+       "network.attach.networks[0].aliases[0]"},
+      {attach + "routes { destination: '10.0.0.1/8' } } } }",
+       "network.attach.networks[0].routes[0].destination"},
+      {attach + "ingress {} } } }",
+       "network.attach.networks[0].ingress.bits_per_second"},
+      {attach + "egress { bits_per_second: 8 burst_bytes: -1 } } } }",
+       "network.attach.networks[0].egress.burst_bytes"},
+      {attach + "} } ports {} }", "network.ports[0].container_port"},
+      {attach + "} } ports { container_port: 80 host_ip: '::1' } }",
+       "network.ports[0].host_ip"},
+      {attach + "} } ports { container_port: 80 protocol: 'icmp' } }",
+       "network.ports[0].protocol"},
+      {attach + "} } ports { container_port: 65535 count: 2 } }",
+       "network.ports[0].count"},
+      {attach + "} } dns { servers: 'x' } }", "network.dns.servers[0]"},
+      {attach + "} } extra_hosts { name: 'a' } }",
+       "network.extra_hosts[0].address"},
+      {"network { ports { container_port: 80 } }", "network.ports"},
+      {"network { none: true dns {} }", "network.dns"},
+      {"network { container: 'x' extra_hosts { name: 'a' } }",
+       "network.extra_hosts"},
+  };
+}
+
+std::vector<SpecRow> NetworkSpecs() {
+  return {
+      {"name: 'a/b'", "name"},
+      {"name: 'host'", "name"},
+      {"labels { key: '' value: 'x' }", "labels[]"},
+      {"driver: 'overlay'", "driver"},
+      {"driver: 'macvlan'", "interface"},
+      {"driver: 'ptp' interface: 'eth0'", "interface"},
+      {"mode: 'l2'", "mode"},
+      {"subnets {}", "subnets[0].cidr"},
+      {"subnets { cidr: '10.0.0.1/8' }", "subnets[0].cidr"},
+      {"subnets { cidr: '10.0.0.0/8' } subnets { cidr: '10.1.0.0/16' }",
+       "subnets[1].cidr"},
+      {"subnets { cidr: '10.0.0.0/8' gateway: '11.0.0.1' }",
+       "subnets[0].gateway"},
+      {"subnets { cidr: '10.0.0.0/8' ranges { first: '10.0.0.9' } }",
+       "subnets[0].ranges[0].last"},
+      {"subnets { cidr: '10.0.0.0/8' reserved: 'x' }",
+       "subnets[0].reserved[0]"},
+      {"mtu: 67", "mtu"},
+      {"isolation: 9", "isolation"},
+      {"driver: 'ptp' isolate_endpoints: true", "isolate_endpoints"},
+      {"internal: true ingress: true", "ingress"},
+      {"nat4 { routed: false }", "nat4.routed"},
+      {"nat4 { source: '' }", "nat4.source"},
+      {"nat6 { source: '10.0.0.1' }", "nat6.source"},
+  };
+}
+
 class BadSpecsTest : public testing::Test {
  protected:
   void ExpectRefused(const std::vector<SpecRow>& rows) {
@@ -272,6 +340,20 @@ TEST_F(BadSpecsTest, Files) {
 }
 TEST_F(BadSpecsTest, Isolation) {
   ExpectRefused(Isolation());
+}
+
+TEST_F(BadSpecsTest, Networks) {
+  ExpectRefused(Networks());
+}
+
+TEST_F(BadSpecsTest, NetworksThemselves) {
+  for (const SpecRow& row : NetworkSpecs()) {
+    ExpectAllRefused(&server_, {{"NetworkService.CreateNetwork",
+                                 {base::StrCat("spec { ", row.text, " }")},
+                                 kInvalid,
+                                 "INVALID_FIELD",
+                                 base::StrCat("spec.", row.field)}});
+  }
 }
 
 TEST_F(BadSpecsTest, AreNamedWhereTheyAreInEveryRequest) {
@@ -366,6 +448,20 @@ TEST_F(BadSpecsTest, FieldsForAdminsAreRefusedToOperators) {
                   denied,
                   "FIELD_NEEDS_ADMIN",
                   "spec.process.capabilities.add[0]",
+                  Role::kOperate});
+  for (const char* field : {"spec.driver", "spec.interface"}) {
+    rows.push_back({"NetworkService.CreateNetwork",
+                    {"spec { driver: 'macvlan' interface: 'eth0' }"},
+                    denied,
+                    "FIELD_NEEDS_ADMIN",
+                    field,
+                    Role::kOperate});
+  }
+  rows.push_back({"NetworkService.CreateNetwork",
+                  {"spec { interface: 'br0' }"},
+                  denied,
+                  "FIELD_NEEDS_ADMIN",
+                  "spec.interface",
                   Role::kOperate});
   ExpectAllRefused(&server_, rows);
 }

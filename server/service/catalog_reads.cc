@@ -1,6 +1,5 @@
 #include "server/service/catalog_reads.h"
 
-#include <cctype>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,19 +19,6 @@ namespace {
 namespace pb = ::caisson::v1;
 using translate::Checks;
 using translate::ViewKind;
-
-constexpr int kMaxPage = 1000;
-constexpr size_t kMaxPageBytes = 1 << 20;
-constexpr size_t kMinIdPrefix = 4;
-constexpr size_t kMaxTokenBytes = 1024;
-
-bool IsIdPrefix(const std::string& text) {
-  if (text.size() < kMinIdPrefix) return false;
-  for (const char c : text) {
-    if (!absl::ascii_isxdigit(static_cast<unsigned char>(c))) return false;
-  }
-  return true;
-}
 
 // An exact id or name, the id of a tombstone, or the beginning of one id.
 absl::StatusOr<store::ContainerPtr> Find(const store::Catalog& catalog,
@@ -62,23 +48,6 @@ void EncodeContainer(const Backend& backend,
   if (auto pending = backend.containers->Pending(record.id)) {
     PendingToProto(*pending, out->mutable_status());
   }
-}
-
-absl::Status BadToken() {
-  return base::MakeError(absl::StatusCode::kInvalidArgument, "BAD_PAGE_TOKEN",
-                         "the page_token is not one of this list");
-}
-
-absl::StatusOr<store::PageRequest> DecodePage(int32_t page_size,
-                                              const std::string& token,
-                                              Checks* checks) {
-  store::PageRequest page;
-  page.max_items =
-      static_cast<size_t>(checks->PageSize(page_size, kMaxPage, "page_size"));
-  page.max_bytes = kMaxPageBytes;
-  if (token.size() > kMaxTokenBytes) return BadToken();
-  page.token = token;
-  return page;
 }
 
 }  // namespace

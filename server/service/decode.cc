@@ -1,7 +1,11 @@
 #include "server/service/decode.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+
+#include "runtime/base/error_detail.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 
@@ -14,6 +18,10 @@ using translate::ViewKind;
 
 constexpr int kMaxTypes = 100;
 constexpr size_t kMaxTypeBytes = 100;
+constexpr int kMaxPage = 1000;
+constexpr size_t kMaxPageBytes = 1 << 20;
+constexpr size_t kMaxTokenBytes = 1024;
+constexpr size_t kMinIdPrefix = 4;
 
 std::string In(std::string_view parent, std::string_view name) {
   return base::StrCat(parent, ".", name);
@@ -134,6 +142,28 @@ absl::StatusOr<ViewKind> DecodeView(const Door& door, pb::View view, bool full,
     return RoleTooLow("the view FULL", door.role(), Role::kOperate);
   }
   return wanted;
+}
+
+absl::StatusOr<store::PageRequest> DecodePage(int32_t page_size,
+                                              const std::string& token,
+                                              Checks* checks) {
+  store::PageRequest page;
+  page.max_items =
+      static_cast<size_t>(checks->PageSize(page_size, kMaxPage, "page_size"));
+  page.max_bytes = kMaxPageBytes;
+  if (token.size() > kMaxTokenBytes) {
+    return base::MakeError(absl::StatusCode::kInvalidArgument, "BAD_PAGE_TOKEN",
+                           "the page_token is not one of this list");
+  }
+  page.token = token;
+  return page;
+}
+
+bool IsIdPrefix(std::string_view text) {
+  return text.size() >= kMinIdPrefix &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+         });
 }
 
 absl::StatusOr<core::WatchOptions> DecodeWatch(

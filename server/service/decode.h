@@ -5,6 +5,7 @@
 #ifndef CAISSON_SERVER_SERVICE_DECODE_H_
 #define CAISSON_SERVER_SERVICE_DECODE_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "server/core/output_reader.h"
 #include "server/core/types.h"
 #include "server/service/door.h"
+#include "server/store/catalog.h"
 #include "server/translate/checks.h"
 
 namespace caisson::service {
@@ -58,6 +60,16 @@ absl::StatusOr<translate::ViewKind> DecodeView(const Door& door,
                                                caisson::v1::View view,
                                                bool full,
                                                translate::Checks* checks);
+
+// The page of a list. INVALID_ARGUMENT BAD_PAGE_TOKEN for one that is too long
+// to be ours; the store looks at the rest.
+absl::StatusOr<store::PageRequest> DecodePage(int32_t page_size,
+                                              const std::string& token,
+                                              translate::Checks* checks);
+
+// Whether a reference that is no id and no name is looked up as the beginning
+// of an id: at least 4 hex digits.
+bool IsIdPrefix(std::string_view text);
 
 absl::StatusOr<core::WatchOptions> DecodeWatch(
     const Door& door, const caisson::v1::WatchEventsRequest& request,

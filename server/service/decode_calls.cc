@@ -194,6 +194,37 @@ absl::StatusOr<SyncArgs> DecodeExecSync(const Door& door,
   return args;
 }
 
+absl::StatusOr<core::CreateNetworkArgs> DecodeCreateNetwork(
+    const Door& door, const pb::CreateNetworkRequest& request) {
+  Checks checks;
+  core::CreateNetworkArgs args;
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  auto spec = DecodeSpec(door, request.spec(), "spec");
+  CAISSON_RETURN_IF_ERROR(FinishWithSpec(&checks, spec.status()));
+  args.spec = *std::move(spec);
+  args.validate_only = request.validate_only();
+  // Nothing is done that could be replayed.
+  if (args.validate_only) return args;
+  args.request = KeyOf(std::move(id), "CreateNetwork", request);
+  return args;
+}
+
+absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
+    const pb::DeleteNetworkRequest& request) {
+  Checks checks;
+  core::DeleteNetworkArgs args;
+  args.network = checks.Network(request.network(), "network");
+  args.allow_missing = request.allow_missing();
+  if (request.has_expected_revision()) {
+    args.expected_revision = checks.Range(request.expected_revision(), 1,
+                                          INT64_MAX, "expected_revision");
+  }
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "DeleteNetwork", request);
+  return args;
+}
+
 absl::StatusOr<core::AuditArgs> DecodeAudit(const pb::AuditRequest& request) {
   Checks checks;
   core::AuditArgs args;

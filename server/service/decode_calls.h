@@ -12,9 +12,11 @@
 
 #include "caisson/v1/container_service.pb.h"
 #include "caisson/v1/exec_service.pb.h"
+#include "caisson/v1/network_service.pb.h"
 #include "caisson/v1/system_service.pb.h"
 #include "server/core/container_manager.h"
 #include "server/core/exec_manager.h"
+#include "server/core/network_manager.h"
 #include "server/core/system.h"
 #include "server/service/door.h"
 
@@ -55,6 +57,11 @@ struct SyncArgs {
 };
 absl::StatusOr<SyncArgs> DecodeExecSync(
     const Door& door, const caisson::v1::ExecSyncRequest& request);
+
+absl::StatusOr<core::CreateNetworkArgs> DecodeCreateNetwork(
+    const Door& door, const caisson::v1::CreateNetworkRequest& request);
+absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
+    const caisson::v1::DeleteNetworkRequest& request);
 
 absl::StatusOr<core::AuditArgs> DecodeAudit(
     const caisson::v1::AuditRequest& request);

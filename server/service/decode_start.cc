@@ -104,6 +104,16 @@ absl::StatusOr<spec::ExecSpec> DecodeSpec(const Door& door,
   return spec;
 }
 
+absl::StatusOr<spec::NetworkSpec> DecodeSpec(const Door& door,
+                                             const pb::NetworkSpec& proto,
+                                             std::string_view path) {
+  CAISSON_ASSIGN_OR_RETURN(spec::NetworkSpec spec,
+                           translate::NetworkSpecFromProto(proto, path));
+  CAISSON_RETURN_IF_ERROR(
+      CheckAdminFields(door, spec::AdminFields(spec), path));
+  return spec;
+}
+
 absl::Status FinishWithSpec(Checks* checks, const absl::Status& of_spec) {
   base::ErrorDetail detail = base::DetailOf(of_spec);
   if (!of_spec.ok() && detail.reason != "INVALID_FIELD") return of_spec;

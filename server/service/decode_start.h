@@ -14,6 +14,7 @@
 
 #include "caisson/v1/container_service.pb.h"
 #include "caisson/v1/exec_service.pb.h"
+#include "caisson/v1/network_service.pb.h"
 #include "server/core/container_manager.h"
 #include "server/core/exec_manager.h"
 #include "server/service/decode.h"
@@ -37,6 +38,9 @@ absl::StatusOr<spec::ContainerSpec> DecodeSpec(
 absl::StatusOr<spec::ExecSpec> DecodeSpec(const Door& door,
                                           const caisson::v1::ExecSpec& proto,
                                           std::string_view path);
+absl::StatusOr<spec::NetworkSpec> DecodeSpec(
+    const Door& door, const caisson::v1::NetworkSpec& proto,
+    std::string_view path);
 
 // Ends the checks of a request with a spec: the violations in the spec are told
 // together with those beside it.

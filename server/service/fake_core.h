@@ -20,6 +20,7 @@
 
 #include "server/core/container_manager.h"
 #include "server/core/exec_manager.h"
+#include "server/core/network_manager.h"
 #include "server/core/system.h"
 
 namespace caisson::service {
@@ -135,6 +136,26 @@ class FakeExecs : public core::ExecManager {
   }
   absl::StatusOr<core::SessionPtr> OpenLogs(std::string_view) override {
     return NotExpected("OpenLogs of an exec");
+  }
+};
+
+class FakeNetworks : public core::NetworkManager {
+ public:
+  std::function<void(core::CreateNetworkArgs,
+                     core::Callback<core::CreateNetworkResult>)>
+      on_create;
+  std::function<void(core::DeleteNetworkArgs, core::Callback<core::NetworkPtr>)>
+      on_delete;
+
+  void Create(core::CreateNetworkArgs args,
+              core::Callback<core::CreateNetworkResult> callback) override {
+    if (on_create) return on_create(std::move(args), std::move(callback));
+    callback(NotExpected("CreateNetwork"));
+  }
+  void Delete(core::DeleteNetworkArgs args,
+              core::Callback<core::NetworkPtr> callback) override {
+    if (on_delete) return on_delete(std::move(args), std::move(callback));
+    callback(NotExpected("DeleteNetwork"));
   }
 };
 

@@ -8,6 +8,7 @@
 #include "caisson/v1/container_service.pb.h"
 #include "caisson/v1/event_service.pb.h"
 #include "caisson/v1/exec_service.pb.h"
+#include "caisson/v1/network_service.pb.h"
 #include "caisson/v1/system_service.pb.h"
 #include "runtime/base/check.h"
 #include "runtime/base/error_detail.h"
@@ -44,6 +45,7 @@ MethodTable MethodTable::Build() {
   const google::protobuf::FileDescriptor* files[] = {
       pb::GetContainerRequest::descriptor()->file(),
       pb::GetExecRequest::descriptor()->file(),
+      pb::GetNetworkRequest::descriptor()->file(),
       pb::WatchEventsRequest::descriptor()->file(),
       pb::GetInfoRequest::descriptor()->file(),
   };

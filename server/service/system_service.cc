@@ -10,6 +10,7 @@
 #include "server/service/decode_calls.h"
 #include "server/service/encode.h"
 #include "server/service/exec_service.h"
+#include "server/service/network_service.h"
 #include "server/service/unary.h"
 #include "server/service/watch_events_stream.h"
 #include "server/translate/message.h"
@@ -21,7 +22,7 @@ namespace {
 namespace pb = ::caisson::v1;
 
 // Counts up when the API grows.
-constexpr int kApiLevel = 1;
+constexpr int kApiLevel = 2;
 
 void AddLimits(const Backend& backend, pb::GetInfoResponse* response) {
   auto& limits = *response->mutable_limits();
@@ -106,6 +107,7 @@ Services MakeServices(const Door& door, const Backend& backend) {
   Services services;
   services.push_back(std::make_unique<ContainerServiceImpl>(door, backend));
   services.push_back(std::make_unique<ExecServiceImpl>(door, backend));
+  services.push_back(std::make_unique<NetworkServiceImpl>(door, backend));
   services.push_back(std::make_unique<EventServiceImpl>(door, backend));
   services.push_back(std::make_unique<SystemServiceImpl>(door, backend));
   return services;

@@ -89,6 +89,7 @@ TestServer::TestServer() {
 
   backend_.containers = &containers_;
   backend_.execs = &execs_;
+  backend_.networks = &networks_;
   backend_.system = &system_;
   backend_.output = output_.get();
   backend_.events = events_.get();

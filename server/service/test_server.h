@@ -43,6 +43,7 @@ class TestServer {
 
   FakeContainers& containers() { return containers_; }
   FakeExecs& execs() { return execs_; }
+  FakeNetworks& networks() { return networks_; }
   core::OutputService* output() { return output_.get(); }
   store::Store* store() { return store_.get(); }
   ServerSet& servers() { return *servers_; }
@@ -58,6 +59,7 @@ class TestServer {
   std::string directory_;
   FakeContainers containers_;
   FakeExecs execs_;
+  FakeNetworks networks_;
   FakeSystem system_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<core::OutputService> output_;

@@ -74,7 +74,8 @@ TEST_F(PythonTest, WholeLifeWithoutAProto) {
   const ProcessResult listed = CallByReflection({"list"});
   for (const char* service :
        {"caisson.v1.ContainerService", "caisson.v1.ExecService",
-        "caisson.v1.EventService", "caisson.v1.SystemService",
+        "caisson.v1.EventService", "caisson.v1.NetworkService",
+        "caisson.v1.SystemService",
         "grpc.health.v1.Health"}) {
     EXPECT_THAT(listed.out, HasSubstr(service)) << listed.err;
   }

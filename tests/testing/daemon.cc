@@ -131,6 +131,7 @@ Stubs Connect(const std::string& address) {
   stubs.containers = v1::ContainerService::NewStub(stubs.channel);
   stubs.execs = v1::ExecService::NewStub(stubs.channel);
   stubs.events = v1::EventService::NewStub(stubs.channel);
+  stubs.networks = v1::NetworkService::NewStub(stubs.channel);
   stubs.system = v1::SystemService::NewStub(stubs.channel);
   return stubs;
 }

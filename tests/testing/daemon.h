@@ -15,6 +15,7 @@
 #include "caisson/v1/container_service.grpc.pb.h"
 #include "caisson/v1/event_service.grpc.pb.h"
 #include "caisson/v1/exec_service.grpc.pb.h"
+#include "caisson/v1/network_service.grpc.pb.h"
 #include "caisson/v1/system_service.grpc.pb.h"
 #include "runtime/base/unique_fd.h"
 #include "tests/leakcheck/snapshot.h"
@@ -28,6 +29,7 @@ struct Stubs {
   std::unique_ptr<v1::ContainerService::Stub> containers;
   std::unique_ptr<v1::ExecService::Stub> execs;
   std::unique_ptr<v1::EventService::Stub> events;
+  std::unique_ptr<v1::NetworkService::Stub> networks;
   std::unique_ptr<v1::SystemService::Stub> system;
 };
 

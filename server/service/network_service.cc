@@ -1,0 +1,80 @@
+#include "server/service/network_service.h"
+
+#include <optional>
+#include <utility>
+
+#include "server/service/decode_calls.h"
+#include "server/service/network_reads.h"
+#include "server/service/unary.h"
+#include "server/translate/process_to_proto.h"
+#include "server/translate/record_to_proto.h"
+
+namespace caisson::service {
+namespace {
+
+namespace pb = ::caisson::v1;
+
+}  // namespace
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::CreateNetwork(Context* context,
+                                                             const Buffer* in,
+                                                             Buffer* out) {
+  return StartUnary<pb::CreateNetworkRequest, pb::CreateNetworkResponse>(
+      door_, "NetworkService.CreateNetwork", context, in, out,
+      [this](auto call) {
+        auto args = DecodeCreateNetwork(door_, call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Create(
+            *std::move(args),
+            [call](absl::StatusOr<core::CreateNetworkResult> result) {
+              if (result.ok()) {
+                translate::NetworkToProto(*result->network, std::nullopt,
+                                          call->response()->mutable_network());
+                translate::ListToProto(result->plan,
+                                       call->response()->mutable_plan());
+              }
+              call->Finish(result.status());
+            });
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::GetNetwork(Context* context,
+                                                          const Buffer* in,
+                                                          Buffer* out) {
+  return StartUnary<pb::GetNetworkRequest, pb::GetNetworkResponse>(
+      door_, "NetworkService.GetNetwork", context, in, out, [this](auto call) {
+        call->Finish(ReadNetwork(backend_, call->request(), call->response()));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::ListNetworks(Context* context,
+                                                            const Buffer* in,
+                                                            Buffer* out) {
+  return StartUnary<pb::ListNetworksRequest, pb::ListNetworksResponse>(
+      door_, "NetworkService.ListNetworks", context, in, out,
+      [this](auto call) {
+        call->Finish(ReadNetworks(backend_, call->request(), call->response()));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::DeleteNetwork(Context* context,
+                                                             const Buffer* in,
+                                                             Buffer* out) {
+  return StartUnary<pb::DeleteNetworkRequest, pb::DeleteNetworkResponse>(
+      door_, "NetworkService.DeleteNetwork", context, in, out,
+      [this](auto call) {
+        auto args = DecodeDeleteNetwork(call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Delete(
+            *std::move(args), [call](absl::StatusOr<core::NetworkPtr> result) {
+              // Null with allow_missing.
+              if (result.ok() && *result != nullptr) {
+                translate::NetworkToProto(**result, std::nullopt,
+                                          call->response()->mutable_network());
+              }
+              call->Finish(result.status());
+            });
+      });
+}
+
+}  // namespace caisson::service

@@ -1,0 +1,49 @@
+// NetworkService behind one door: decode -> core or catalog -> encode.
+//
+// Process: caissond. Thread: gRPC's; no method blocks.
+// Ownership: borrows everything.
+#ifndef CAISSON_SERVER_SERVICE_NETWORK_SERVICE_H_
+#define CAISSON_SERVER_SERVICE_NETWORK_SERVICE_H_
+
+#include "caisson/v1/network_service.grpc.pb.h"
+#include "server/service/backend.h"
+#include "server/service/door.h"
+
+namespace caisson::service {
+
+namespace internal {
+// Raw, as RawContainerService.
+template <typename Base>
+using RawNetworkService =
+    caisson::v1::NetworkService::WithRawCallbackMethod_CreateNetwork<
+        caisson::v1::NetworkService::WithRawCallbackMethod_GetNetwork<
+            caisson::v1::NetworkService::WithRawCallbackMethod_ListNetworks<
+                caisson::v1::NetworkService::
+                    WithRawCallbackMethod_DeleteNetwork<Base>>>>;
+}  // namespace internal
+
+class NetworkServiceImpl final
+    : public internal::RawNetworkService<caisson::v1::NetworkService::Service> {
+ public:
+  using Context = grpc::CallbackServerContext;
+  using Unary = grpc::ServerUnaryReactor;
+  using Buffer = grpc::ByteBuffer;
+
+  NetworkServiceImpl(const Door& door, const Backend& backend)
+      : door_(door), backend_(backend) {}
+
+  Unary* CreateNetwork(Context* context, const Buffer* in,
+                       Buffer* out) override;
+  Unary* GetNetwork(Context* context, const Buffer* in, Buffer* out) override;
+  Unary* ListNetworks(Context* context, const Buffer* in, Buffer* out) override;
+  Unary* DeleteNetwork(Context* context, const Buffer* in,
+                       Buffer* out) override;
+
+ private:
+  const Door& door_;
+  const Backend& backend_;
+};
+
+}  // namespace caisson::service
+
+#endif  // CAISSON_SERVER_SERVICE_NETWORK_SERVICE_H_

@@ -1,0 +1,238 @@
+// NetworkService with a fake core and a real store behind it, through real
+// gRPC.
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "caisson/v1/network_service.pb.h"
+#include "runtime/base/status_matchers.h"
+#include "server/service/bad_input.h"
+
+namespace caisson::service {
+namespace {
+
+namespace pb = ::caisson::v1;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr char kUuid[] = "01234567-89ab-cdef-0123-456789abcdef";
+
+class NetworkTest : public testing::Test {
+ protected:
+  // The answer to a request in text format; fails when it is refused.
+  template <typename Response>
+  Response Ask(const std::string& method, const std::string& text,
+               Role role = Role::kRead) {
+    const std::string full = "NetworkService." + method;
+    const Outcome outcome = server_.Call(role, full, {FromText(full, text)});
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status.error_message();
+    Response response;
+    EXPECT_EQ(outcome.responses.size(), 1u);
+    if (!outcome.responses.empty()) {
+      EXPECT_TRUE(response.ParseFromString(outcome.responses[0]));
+    }
+    return response;
+  }
+
+  static store::NetworkRecord Record(
+      const std::string& id, const std::string& name,
+      const std::map<std::string, std::string>& labels = {}) {
+    store::NetworkRecord record;
+    record.id = id + std::string(32 - id.size(), '0');
+    record.name = name;
+    auto spec = std::make_shared<spec::NetworkSpec>();
+    spec->labels = labels;
+    record.spec = std::move(spec);
+    return record;
+  }
+
+  void Put(std::vector<store::NetworkRecord> records) {
+    for (store::NetworkRecord& record : records) {
+      store::Transaction transaction;
+      transaction.put_networks = {std::move(record)};
+      CAISSON_EXPECT_OK(server_.store()->Commit(std::move(transaction)));
+    }
+  }
+
+  TestServer server_;
+};
+
+std::vector<std::string> NamesOf(const pb::ListNetworksResponse& response) {
+  std::vector<std::string> names;
+  for (const auto& network : response.networks()) {
+    names.push_back(network.spec().name());
+  }
+  return names;
+}
+
+TEST_F(NetworkTest, IsFoundByIdNameAndTheBeginningOfItsId) {
+  Put({Record("abcd1", "lan"), Record("abcd2", "wan")});
+  for (const char* reference :
+       {"network: 'lan'", "network: 'abcd1'", "network: 'ABCD1'",
+        "network: 'abcd1000000000000000000000000000'",
+        "network: 'ABCD1000000000000000000000000000'"}) {
+    SCOPED_TRACE(reference);
+    const auto response = Ask<pb::GetNetworkResponse>("GetNetwork", reference);
+    EXPECT_EQ(response.network().spec().name(), "lan");
+    EXPECT_EQ(response.network().status().endpoints(), 0);
+    EXPECT_TRUE(response.network().status().has_endpoints());
+    EXPECT_GE(response.revision(), response.network().revision());
+  }
+  ExpectAllRefused(&server_, {{"NetworkService.GetNetwork",
+                               {"network: 'abcd'"},
+                               grpc::StatusCode::INVALID_ARGUMENT,
+                               "AMBIGUOUS_REFERENCE",
+                               ""},
+                              {"NetworkService.GetNetwork",
+                               {"network: 'abc'"},
+                               grpc::StatusCode::NOT_FOUND,
+                               "NETWORK_NOT_FOUND",
+                               ""}});
+}
+
+TEST_F(NetworkTest, AreListedInPagesAndByFilter) {
+  Put({Record("a", "blue", {{"team", "x"}}), Record("b", "black"),
+       Record("c", "red", {{"team", "y"}})});
+  auto page = Ask<pb::ListNetworksResponse>("ListNetworks", "page_size: 2");
+  EXPECT_THAT(NamesOf(page), ElementsAre("blue", "black"));
+  EXPECT_EQ(page.store_id(), server_.store()->store_id());
+  page = Ask<pb::ListNetworksResponse>(
+      "ListNetworks",
+      "page_size: 2 page_token: '" + page.next_page_token() + "'");
+  EXPECT_THAT(NamesOf(page), ElementsAre("red"));
+  EXPECT_EQ(page.next_page_token(), "");
+  const std::pair<const char*, std::vector<std::string>> filters[] = {
+      {"filter { name_prefix: 'bl' }", {"blue", "black"}},
+      {"filter { id_prefix: 'C' }", {"red"}},
+      {"filter { label_selector: 'team in (x,z)' }", {"blue"}},
+      {"filter { label_selector: 'team' name_prefix: 'r' }", {"red"}},
+      {"filter { name_prefix: 'x' }", {}}};
+  for (const auto& [text, names] : filters) {
+    SCOPED_TRACE(text);
+    EXPECT_EQ(NamesOf(Ask<pb::ListNetworksResponse>("ListNetworks", text)),
+              names);
+  }
+}
+
+TEST_F(NetworkTest, CreateHandsTheSpecToCore) {
+  core::CreateNetworkArgs seen;
+  server_.networks().on_create =
+      [&](core::CreateNetworkArgs args,
+          core::Callback<core::CreateNetworkResult> callback) {
+        seen = std::move(args);
+        core::CreateNetworkResult result;
+        result.network =
+            std::make_shared<store::NetworkRecord>(Record("d", "lan"));
+        callback(std::move(result));
+      };
+  const auto response = Ask<pb::CreateNetworkResponse>(
+      "CreateNetwork",
+      "spec { name: 'lan' subnets { cidr: '10.1.0.0/16' } internal: true } "
+      "request_id: '" +
+          std::string(kUuid) + "'",
+      Role::kOperate);
+  EXPECT_EQ(response.network().spec().name(), "lan");
+  EXPECT_FALSE(response.network().status().has_endpoints());
+  EXPECT_EQ(response.plan_size(), 0);
+  EXPECT_EQ(seen.spec.name, "lan");
+  ASSERT_EQ(seen.spec.subnets.size(), 1u);
+  EXPECT_EQ(seen.spec.subnets[0].cidr, "10.1.0.0/16");
+  EXPECT_TRUE(seen.spec.internal);
+  EXPECT_FALSE(seen.validate_only);
+  EXPECT_EQ(seen.request.id, kUuid);
+  EXPECT_EQ(seen.request.method, "CreateNetwork");
+  EXPECT_EQ(seen.request.fingerprint.size(), 32u);
+}
+
+TEST_F(NetworkTest, ValidateOnlyReturnsThePlanAndIsNotRemembered) {
+  server_.networks().on_create =
+      [](core::CreateNetworkArgs args,
+         core::Callback<core::CreateNetworkResult> callback) {
+        EXPECT_TRUE(args.validate_only);
+        EXPECT_EQ(args.request.id, "");
+        core::CreateNetworkResult result;
+        store::NetworkRecord record = Record("", "lan");
+        record.id.clear();
+        record.subnets = {{.cidr = "10.1.0.0/16", .gateway = "10.1.0.1"}};
+        result.network = std::make_shared<store::NetworkRecord>(record);
+        result.plan = {"create the bridge", "set it up \xFF"};
+        callback(std::move(result));
+      };
+  const auto response = Ask<pb::CreateNetworkResponse>(
+      "CreateNetwork",
+      "validate_only: true request_id: '" + std::string(kUuid) + "'",
+      Role::kOperate);
+  EXPECT_EQ(response.network().id(), "");
+  EXPECT_EQ(response.network().status().subnets(0).gateway(), "10.1.0.1");
+  EXPECT_THAT(response.plan(),
+              ElementsAre("create the bridge", "set it up \xEF\xBF\xBD"));
+}
+
+TEST_F(NetworkTest, AdminsMayUseLinksOfTheHost) {
+  server_.networks().on_create =
+      [](core::CreateNetworkArgs args,
+         core::Callback<core::CreateNetworkResult> callback) {
+        EXPECT_EQ(args.spec.driver, "macvlan");
+        EXPECT_EQ(args.spec.interface, "eth0");
+        core::CreateNetworkResult result;
+        result.network =
+            std::make_shared<store::NetworkRecord>(Record("d", "lan"));
+        callback(std::move(result));
+      };
+  Ask<pb::CreateNetworkResponse>("CreateNetwork",
+                                 "spec { driver: 'macvlan' interface: 'eth0' }",
+                                 Role::kAdmin);
+}
+
+TEST_F(NetworkTest, DeleteTellsTheLastStateOrThatThereWasNone) {
+  bool there = true;
+  core::DeleteNetworkArgs seen;
+  server_.networks().on_delete =
+      [&](core::DeleteNetworkArgs args,
+          core::Callback<core::NetworkPtr> callback) {
+        seen = std::move(args);
+        callback(
+            there ? std::make_shared<store::NetworkRecord>(Record("d", "lan"))
+                  : core::NetworkPtr());
+      };
+  auto response = Ask<pb::DeleteNetworkResponse>(
+      "DeleteNetwork",
+      "network: 'lan' expected_revision: 3 request_id: '" + std::string(kUuid) +
+          "'",
+      Role::kOperate);
+  EXPECT_EQ(response.network().spec().name(), "lan");
+  EXPECT_EQ(seen.network, "lan");
+  EXPECT_EQ(seen.expected_revision, 3);
+  EXPECT_FALSE(seen.allow_missing);
+  EXPECT_EQ(seen.request.method, "DeleteNetwork");
+  there = false;
+  response = Ask<pb::DeleteNetworkResponse>(
+      "DeleteNetwork", "network: 'lan' allow_missing: true", Role::kOperate);
+  EXPECT_FALSE(response.has_network());
+  EXPECT_TRUE(seen.allow_missing);
+  EXPECT_EQ(seen.expected_revision, std::nullopt);
+}
+
+TEST_F(NetworkTest, WhatCoreRefusesComesWithItsReason) {
+  server_.networks().on_delete = [](core::DeleteNetworkArgs,
+                                    core::Callback<core::NetworkPtr> callback) {
+    callback(base::MakeError(absl::StatusCode::kFailedPrecondition,
+                             "NETWORK_IN_USE", "container 'web' is attached",
+                             {{"container", "web"}}));
+  };
+  const std::string method = "NetworkService.DeleteNetwork";
+  const Outcome outcome = server_.Call(Role::kOperate, method,
+                                       {FromText(method, "network: 'lan'")});
+  EXPECT_EQ(outcome.status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(outcome.info().reason(), "NETWORK_IN_USE");
+  EXPECT_EQ(outcome.info().metadata().at("container"), "web");
+  EXPECT_THAT(outcome.responses, IsEmpty());
+}
+
+}  // namespace
+}  // namespace caisson::service
