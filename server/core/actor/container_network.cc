@@ -3,13 +3,30 @@
 
 #include <utility>
 
+#include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
+#include "server/core/network/name_files.h"
 #include "server/core/network/networks.h"
 
 namespace caisson::core {
+namespace {
+
+// Read for every start: it changes with the host's own network.
+HostResolver ReadHostResolver() {
+  constexpr size_t kMaxBytes = 64 * 1024;
+  HostResolver resolver;
+  auto text = base::ReadFileToString("/etc/resolv.conf", kMaxBytes);
+  if (text.ok()) resolver.resolv_conf = *std::move(text);
+  auto upstream =
+      base::ReadFileToString("/run/systemd/resolve/resolv.conf", kMaxBytes);
+  if (upstream.ok()) resolver.upstream = *std::move(upstream);
+  return resolver;
+}
+
+}  // namespace
 
 absl::Status Container::ReserveNetworks(store::Transaction* transaction) {
   const spec::Network& wanted = record_.spec->network;
@@ -20,6 +37,34 @@ absl::Status Container::ReserveNetworks(store::Transaction* transaction) {
   transaction->put_leases = std::move(reserved.put);
   transaction->erase_leases = std::move(reserved.erase);
   return absl::OkStatus();
+}
+
+// Before the plan, which mounts them.
+absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
+  if (record_.status.networks.empty()) return absl::OkStatus();
+  std::vector<std::string> addresses;
+  for (const bool first : {true, false}) {
+    for (const store::Endpoint& endpoint : record_.status.networks) {
+      if (endpoint.default_route != first) continue;
+      for (const std::string& address : endpoint.addresses) {
+        addresses.push_back(address.substr(0, address.find('/')));
+      }
+    }
+  }
+  const spec::Network& network = effective.network;
+  const std::string directory = Directory();
+  CAISSON_RETURN_IF_ERROR(
+      base::WriteFileAtomic(directory + "/hosts",
+                            HostsFile(effective.hostname, effective.domainname,
+                                      addresses, network.extra_hosts),
+                            0644, /*sync=*/false));
+  CAISSON_RETURN_IF_ERROR(base::WriteFileAtomic(
+      directory + "/resolv.conf",
+      ResolvConf(network.dns, ReadHostResolver(), {}), 0644,
+      /*sync=*/false));
+  return base::WriteFileAtomic(directory + "/hostname",
+                               HostnameFile(effective.hostname), 0644,
+                               /*sync=*/false);
 }
 
 // For PREPARED, when the shim waits with a namespace. START goes as soon as all

@@ -94,6 +94,7 @@ absl::Status Container::SpawnShim() {
   if (!start.is_run()) {
     CAISSON_RETURN_IF_ERROR(HostFailure(RenewWorkDirectory(effective)));
   }
+  CAISSON_RETURN_IF_ERROR(HostFailure(WriteNameFiles(effective)));
   CAISSON_ASSIGN_OR_RETURN(
       start.plan, PlanContainer(*env_, id_, effective, run, start.is_run(),
                                 start.on_disconnect));
