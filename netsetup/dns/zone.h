@@ -1,20 +1,22 @@
 // The names of one network at one moment. A change is a new zone: readers
-// keep the one that they have.
+// keep the one that they have. The two share what did not change, so a change
+// costs the same with one container and with a thousand.
 //
 // Process: daemon. Thread: any; immutable.
 #ifndef CAISSON_NETSETUP_DNS_ZONE_H_
 #define CAISSON_NETSETUP_DNS_ZONE_H_
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 
+#include "netsetup/dns/shared_map.h"
 #include "netsetup/ip_address.h"
 
 namespace caisson::netsetup::dns {
@@ -62,10 +64,15 @@ class Zone {
  public:
   // Names that DNS cannot carry (name.h) are left out: a container may be
   // called what no label can hold, and is found by its short id then. Several
-  // entries may share names; their addresses are joined, in the order of the
-  // entries. INVALID_ARGUMENT for a domain that is none.
+  // entries may share names; their addresses are joined, in the order in which
+  // they came. No two entries share an address. INVALID_ARGUMENT for a domain
+  // that is none.
   static absl::StatusOr<ZonePtr> Build(const ZoneOptions& options,
                                        std::span<const ZoneEntry> entries);
+
+  // The same zone with one entry more, or without one that it has.
+  ZonePtr With(const ZoneEntry& entry) const;
+  ZonePtr Without(const ZoneEntry& entry) const;
 
   // For a canonical name (name.h).
   ZoneAnswer Find(std::string_view name) const;
@@ -76,19 +83,28 @@ class Zone {
   bool internal() const { return internal_; }
 
  private:
+  struct Client {
+    std::string pointer;  // canonical; empty: none
+    std::vector<std::string> other_networks;
+  };
+  struct AddressHash {
+    size_t operator()(const IpAddress& address) const;
+  };
+
   Zone() = default;
 
   void Add(const ZoneEntry& entry);
-  void AddName(std::string_view text, std::span<const IpAddress> addresses);
+  void Remove(const ZoneEntry& entry);
+  std::string PointerOf(const ZoneEntry& entry) const;
   ZoneAnswer FindReverse(const IpAddress& address) const;
 
   std::string domain_;
   std::vector<IpPrefix> subnets_;
   bool internal_ = false;
   // Without the domain.
-  absl::flat_hash_map<std::string, std::vector<IpAddress>> names_;
-  absl::btree_map<IpAddress, std::string> pointers_;
-  absl::btree_map<IpAddress, std::vector<std::string>> other_networks_;
+  SharedMap<std::string, std::vector<IpAddress>, std::hash<std::string_view>>
+      names_;
+  SharedMap<IpAddress, Client, AddressHash> clients_;
 };
 
 }  // namespace caisson::netsetup::dns

@@ -1,5 +1,7 @@
 #include "netsetup/dns/zone.h"
 
+#include <algorithm>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "netsetup/dns/name.h"
 #include "netsetup/dns/query_test.h"
 #include "runtime/base/status_matchers.h"
+#include "runtime/base/str_cat.h"
 
 namespace caisson::netsetup::dns {
 namespace {
@@ -123,6 +126,79 @@ TEST(ZoneTest, FurtherNetworksAreThoseOfTheClient) {
               ElementsAre("n2", "n3"));
   EXPECT_THAT(zone->OtherNetworksOf(Address("10.0.0.3")), IsEmpty());
   EXPECT_THAT(zone->OtherNetworksOf(Address("10.0.0.9")), IsEmpty());
+}
+
+TEST(ZoneTest, AChangeIsANewZone) {
+  const auto before = MakeZone({.domain = "net"}, Entries());
+  const ZoneEntry more = {.name = "new",
+                          .aliases = {"pool"},
+                          .short_id = "cccccccccccc",
+                          .addresses = Addresses({"10.0.0.9"}),
+                          .other_networks = {"n9"}};
+  const ZonePtr with = before->With(more);
+  EXPECT_EQ(Find(*before, "new.net").kind, Kind::kMissing);
+  EXPECT_THAT(Find(*with, "new.net").addresses,
+              ElementsAreArray(Addresses({"10.0.0.9"})));
+  EXPECT_THAT(Find(*with, "pool").addresses,
+              ElementsAreArray(
+                  Addresses({"10.0.0.2", "fd00::2", "10.0.0.3", "10.0.0.9"})));
+  EXPECT_EQ(NameText(Find(*with, "9.0.0.10.in-addr.arpa").pointer), "new.net");
+  EXPECT_THAT(with->OtherNetworksOf(Address("10.0.0.9")), ElementsAre("n9"));
+
+  const ZonePtr without = with->Without(Entries()[0]);
+  EXPECT_THAT(Find(*without, "pool").addresses,
+              ElementsAreArray(Addresses({"10.0.0.3", "10.0.0.9"})));
+  for (const char* name : {"web.net", "www.net", "0123456789ab.net"}) {
+    EXPECT_EQ(Find(*without, name).kind, Kind::kMissing) << name;
+    EXPECT_EQ(Find(*with, name).kind, Kind::kFound) << name;
+  }
+  EXPECT_EQ(Find(*without, "2.0.0.10.in-addr.arpa").kind, Kind::kForeign);
+  EXPECT_THAT(without->OtherNetworksOf(Address("10.0.0.2")), IsEmpty());
+  EXPECT_EQ(Find(*without->Without(more), "new.net").kind, Kind::kMissing);
+  // Twice is no harm.
+  EXPECT_EQ(Find(*without->Without(Entries()[0]), "db.1").kind, Kind::kFound);
+}
+
+// What a zone says about every name that there may be.
+std::string Said(const Zone& zone) {
+  std::string said;
+  for (int i = 0; i < 40; ++i) {
+    for (const std::string& name : {base::StrCat("c", i), base::StrCat("s", i),
+                                    base::StrCat(i, ".0.0.10.in-addr.arpa")}) {
+      const ZoneAnswer answer = Find(zone, name);
+      base::StrAppend(&said, name, " ", static_cast<int>(answer.kind), " ",
+                      NameText(answer.pointer));
+      for (const IpAddress& address : answer.addresses) {
+        base::StrAppend(&said, " ", address.ToString());
+      }
+      said += "\n";
+    }
+  }
+  return said;
+}
+
+TEST(ZoneTest, ManyChangesAreLikeOneBuild) {
+  std::minstd_rand random(7);
+  std::vector<ZoneEntry> entries;  // in the order in which they came
+  ZonePtr zone = MakeZone({}, {});
+  for (int step = 0; step < 500; ++step) {
+    const auto number = static_cast<int>(random() % 40);
+    const std::string name = base::StrCat("c", number);
+    const auto found = std::find_if(
+        entries.begin(), entries.end(),
+        [&](const ZoneEntry& entry) { return entry.name == name; });
+    if (found != entries.end()) {
+      zone = zone->Without(*found);
+      entries.erase(found);
+    } else {
+      entries.push_back(
+          {.name = name,
+           .aliases = {base::StrCat("s", random() % 5), name},
+           .addresses = Addresses({base::StrCat("10.0.0.", number)})});
+      zone = zone->With(entries.back());
+    }
+    ASSERT_EQ(Said(*zone), Said(*MakeZone({}, entries))) << step;
+  }
 }
 
 TEST(ZoneTest, ADomainHasToBeOne) {
