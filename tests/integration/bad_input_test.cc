@@ -156,9 +156,8 @@ TEST_F(BadInputTest, PathsThatTheHostLacksAreNotFound) {
 TEST_F(BadInputTest, BytesThatAreNoMessageAreRefusedByEveryMethod) {
   const auto* pool = google::protobuf::DescriptorPool::generated_pool();
   int methods = 0;
-  for (const char* name :
-       {"ContainerService", "ExecService", "EventService", "NetworkService",
-        "SystemService"}) {
+  for (const char* name : {"ContainerService", "ExecService", "EventService",
+                           "NetworkService", "SystemService"}) {
     const auto* service =
         pool->FindServiceByName(absl::StrCat("caisson.v1.", name));
     ASSERT_NE(service, nullptr);

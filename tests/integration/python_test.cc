@@ -75,8 +75,7 @@ TEST_F(PythonTest, WholeLifeWithoutAProto) {
   for (const char* service :
        {"caisson.v1.ContainerService", "caisson.v1.ExecService",
         "caisson.v1.EventService", "caisson.v1.NetworkService",
-        "caisson.v1.SystemService",
-        "grpc.health.v1.Health"}) {
+        "caisson.v1.SystemService", "grpc.health.v1.Health"}) {
     EXPECT_THAT(listed.out, HasSubstr(service)) << listed.err;
   }
   const std::string containers = "caisson.v1.ContainerService/";

@@ -103,8 +103,7 @@ TEST_F(ServiceTest, ReflectionListsTheServices) {
   for (const char* name :
        {"caisson.v1.ContainerService", "caisson.v1.ExecService",
         "caisson.v1.EventService", "caisson.v1.NetworkService",
-        "caisson.v1.SystemService",
-        "grpc.health.v1.Health"}) {
+        "caisson.v1.SystemService", "grpc.health.v1.Health"}) {
     EXPECT_THAT(result.responses[0], HasSubstr(name));
   }
 }
