@@ -35,11 +35,23 @@ void CheckExec(std::string_view text) {
   spec::Validate(*first);
 }
 
+void CheckNetwork(std::string_view text) {
+  const absl::StatusOr<spec::NetworkSpec> first =
+      spec::NetworkSpecFromJson(text);
+  if (!first.ok()) return;
+  const absl::StatusOr<spec::NetworkSpec> again =
+      spec::NetworkSpecFromJson(spec::SpecToJson(*first));
+  if (!again.ok() || !(*again == *first)) abort();
+  if (!spec::Validate(*first).empty()) return;
+  if (!spec::Validate(spec::WithDefaults(*first)).empty()) abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   CheckContainer(text);
   CheckExec(text);
+  CheckNetwork(text);
   return 0;
 }

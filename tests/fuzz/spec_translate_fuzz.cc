@@ -1,5 +1,6 @@
 // Bytes of a client -> request -> spec -> checks, defaults and the way back, as
-// CreateContainer and Exec do it. Whatever passes the checks must survive.
+// CreateContainer, Exec and CreateNetwork do it. Whatever passes the checks
+// must survive.
 //
 // Process: fuzzing. Thread: main.
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "caisson/v1/container_service.pb.h"
 #include "caisson/v1/exec_service.pb.h"
+#include "caisson/v1/network_service.pb.h"
 #include "runtime/base/check.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/validate.h"
@@ -63,11 +65,26 @@ void TryExec(const uint8_t* data, size_t size) {
   translate::SpecToProto(*parsed, translate::ViewKind::kFull, &back);
 }
 
+void TryNetwork(const uint8_t* data, size_t size) {
+  pb::CreateNetworkRequest request;
+  if (!Parse(data, size, &request)) return;
+  const auto parsed = translate::NetworkSpecFromProto(request.spec(), "spec");
+  if (!parsed.ok()) return;
+  const spec::NetworkSpec effective = spec::WithDefaults(*parsed, "");
+  CAISSON_CHECK(spec::Validate(effective).empty());
+  pb::NetworkSpec back;
+  translate::SpecToProto(effective, &back);
+  std::string bytes;
+  CAISSON_CHECK(back.SerializeToString(&bytes));
+  CAISSON_CHECK(back.ParseFromString(bytes));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   google::protobuf::SetLogHandler(nullptr);
   TryContainer(data, size);
   TryExec(data, size);
+  TryNetwork(data, size);
   return 0;
 }
