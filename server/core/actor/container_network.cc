@@ -1,29 +1,48 @@
 // What a container has of networks: reserved with the intent of its start,
 // attached between PREPARED and START, released with the record of its end.
 
+#include <fcntl.h>
+
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/syscall_error.h"
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
 #include "server/core/network/name_files.h"
+#include "server/core/network/network_names.h"
 #include "server/core/network/networks.h"
 
 namespace caisson::core {
 namespace {
 
-// Read for every start: it changes with the host's own network.
-HostResolver ReadHostResolver() {
-  constexpr size_t kMaxBytes = 64 * 1024;
-  HostResolver resolver;
-  auto text = base::ReadFileToString("/etc/resolv.conf", kMaxBytes);
-  if (text.ok()) resolver.resolv_conf = *std::move(text);
-  auto upstream =
-      base::ReadFileToString("/run/systemd/resolve/resolv.conf", kMaxBytes);
-  if (upstream.ok()) resolver.upstream = *std::move(upstream);
-  return resolver;
+using Endpoints = std::vector<store::Endpoint>;
+
+// The networks' own servers, unless the spec names others.
+std::string ResolvConfOf(const Networks& networks, const spec::Network& wanted,
+                         const Endpoints& endpoints) {
+  std::vector<std::string> servers;
+  if (!wanted.dns.has_value() || wanted.dns->servers.empty()) {
+    servers = networks.NameServersOf(endpoints);
+  }
+  return ResolvConf(wanted.dns, ReadHostResolver(), servers);
+}
+
+// Of a container whose program does not run yet. In place: the file is mounted
+// in it already.
+void RewriteResolvConf(const std::string& path, const std::string& text) {
+  const base::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC));
+  const absl::Status status = file.is_valid()
+                                  ? base::WriteAll(file.get(), text)
+                                  : base::SyscallError("open", path);
+  if (status.ok()) return;
+  CAISSON_LOG(kError, "resolv.conf names a server that is not there",
+              {"path", path}, {"error", status.ToString()});
 }
 
 }  // namespace
@@ -60,7 +79,7 @@ absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
                             0644, /*sync=*/false));
   CAISSON_RETURN_IF_ERROR(base::WriteFileAtomic(
       directory + "/resolv.conf",
-      ResolvConf(network.dns, ReadHostResolver(), {}), 0644,
+      ResolvConfOf(*env_->networks, network, record_.status.networks), 0644,
       /*sync=*/false));
   return base::WriteFileAtomic(directory + "/hostname",
                                HostnameFile(effective.hostname), 0644,
@@ -72,12 +91,23 @@ absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
 OnNetwork Container::AttachesNetworks() {
   if (record_.status.networks.empty()) return nullptr;
   return [self = shared_from_this(), link = link_, gate = start_->gate,
-          wanted = record_.status.networks](const shimlink::ConnPtr& conn,
-                                            base::UniqueFd netns) {
-    self->env_->networks->Attach(
+          wanted = record_.status.networks, spec = record_.spec](
+             const shimlink::ConnPtr& conn, base::UniqueFd netns) {
+    Networks* const networks = self->env_->networks;
+    const std::string told = ResolvConfOf(*networks, spec->network, wanted);
+    networks->Attach(
         self->id_, wanted, std::move(netns),
-        [self, link, gate, conn](absl::StatusOr<Endpoints> attached) {
+        [self, link, gate, conn, spec, told,
+         networks](absl::StatusOr<Endpoints> attached) {
           const bool ok = attached.ok();
+          if (ok) {
+            // A network that came up for this container may have no server.
+            const std::string text =
+                ResolvConfOf(*networks, spec->network, *attached);
+            if (text != told) {
+              RewriteResolvConf(self->Directory() + "/resolv.conf", text);
+            }
+          }
           self->queue_->Post(
               [self, link, attached = std::move(attached)]() mutable {
                 self->OnAttached(link, std::move(attached));

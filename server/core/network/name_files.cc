@@ -70,11 +70,6 @@ spec::Dns ParseResolvConf(std::string_view text) {
   return parsed;
 }
 
-bool IsLoopback(const std::string& server) {
-  const std::optional<spec::Ip> ip = spec::ParseIp(server);
-  return ip.has_value() && ip->is_loopback();
-}
-
 // The unspecified address is the host itself to a resolver.
 bool OnlyHostReaches(const std::string& server) {
   const std::optional<spec::Ip> ip = spec::ParseIp(server);
@@ -154,11 +149,8 @@ std::string ResolvConf(const std::optional<spec::Dns>& dns,
   return text;
 }
 
-std::vector<std::string> ForwardServers(const std::optional<spec::Dns>& dns,
-                                        const HostResolver& host) {
-  std::vector<std::string> servers = Servers(dns, host);
-  std::erase_if(servers, IsLoopback);
-  return servers;
+std::vector<std::string> ForwardServers(const HostResolver& host) {
+  return ParseResolvConf(host.resolv_conf).servers;
 }
 
 }  // namespace caisson::core

@@ -41,10 +41,9 @@ std::string ResolvConf(const std::optional<spec::Dns>& dns,
                        const HostResolver& host,
                        const std::vector<std::string>& responders);
 
-// Whom a responder asks what it does not know. Never a loopback address, also
-// not the spec's: asked from the host, that would be somebody else.
-std::vector<std::string> ForwardServers(const std::optional<spec::Dns>& dns,
-                                        const HostResolver& host);
+// Whom a responder asks what it does not know: the servers of the host, also
+// those on its loopback, since it is the host that asks.
+std::vector<std::string> ForwardServers(const HostResolver& host);
 
 }  // namespace caisson::core
 

@@ -93,10 +93,8 @@ TEST(ResolvConfTest, BehindALocalResolverItsServersAreTaken) {
                            "search other.example\n"};
   EXPECT_EQ(ResolvConf(std::nullopt, host, {}),
             "nameserver 10.0.0.1\noptions edns0 trust-ad\n");
-  EXPECT_THAT(ForwardServers(std::nullopt, host), ElementsAre("10.0.0.1"));
   host.upstream = "";
   EXPECT_EQ(ResolvConf(std::nullopt, host, {}), "options edns0 trust-ad\n");
-  EXPECT_THAT(ForwardServers(std::nullopt, host), IsEmpty());
   host.resolv_conf = "nameserver 127.0.0.53\nnameserver 10.0.0.2\n";
   host.upstream = "nameserver 10.0.0.1\n";
   EXPECT_EQ(ResolvConf(std::nullopt, host, {}), "nameserver 10.0.0.2\n");
@@ -146,14 +144,11 @@ TEST(ResolvConfTest, NonsenseOfTheHostIsLeftOut) {
   EXPECT_EQ(text, "nameserver 10.0.0.1\nsearch a.example\noptions rotate\n");
 }
 
-TEST(ForwardServersTest, TheSpecsComeFirstAndLoopbackNever) {
-  const HostResolver host = Plain("nameserver 10.0.0.1\n");
-  EXPECT_THAT(ForwardServers(std::nullopt, host), ElementsAre("10.0.0.1"));
-  EXPECT_THAT(
-      ForwardServers(spec::Dns{{"127.0.0.1", "10.1.1.1", "::1"}, {}, {}}, host),
-      ElementsAre("10.1.1.1"));
-  EXPECT_THAT(ForwardServers(spec::Dns{{"127.0.0.1"}, {}, {}}, host),
-              IsEmpty());
+TEST(ForwardServersTest, TheHostAsksAsItAlwaysDoes) {
+  EXPECT_THAT(ForwardServers(Plain("nameserver 127.0.0.53\n"
+                                   "nameserver 10.0.0.1\n")),
+              ElementsAre("127.0.0.53", "10.0.0.1"));
+  EXPECT_THAT(ForwardServers(Plain("")), IsEmpty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "netsetup/conntrack.h"
+#include "netsetup/netns.h"
 #include "netsetup/route.h"
 #include "netsetup/sysctl.h"
 #include "runtime/base/file.h"
@@ -160,6 +161,16 @@ void NetworkLane::ForgetFlows(const store::Endpoint& endpoint) {
       flush(filter);
     }
   }
+}
+
+absl::Status NetworkLane::Prepare(int netns_fd) {
+  const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
+  return SetupFailed(netsetup::RunInNetns(netns_fd, [&sysctls]() {
+    for (const netsetup::Sysctl& sysctl : sysctls) {
+      CAISSON_RETURN_IF_ERROR(netsetup::WriteSysctl(sysctl));
+    }
+    return absl::OkStatus();
+  }));
 }
 
 absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,

@@ -58,6 +58,9 @@ class NetworkLane {
   absl::StatusOr<std::vector<std::string>> Explain(
       const store::NetworkRecord& network) const;
 
+  // Before the first endpoint of a namespace: how its links shall behave
+  // (netsetup::DefaultSysctls).
+  static absl::Status Prepare(int netns_fd);
   // Returns the endpoint as it became, or leaves nothing of it.
   absl::StatusOr<store::Endpoint> Attach(const EndpointRef& ref, int netns_fd);
   // What is not there is no error. `how` as of netsetup; the namespace is not

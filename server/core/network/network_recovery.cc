@@ -51,6 +51,12 @@ absl::Status Networks::Recover() {
       CAISSON_LOG(kError, "this host can have no networks",
                   {"error", lane_status_.ToString()});
     }
+    if (auto names = NetworkNames::Open(); names.ok()) {
+      names_ = *std::move(names);
+    } else {
+      CAISSON_LOG(kError, "no names on networks",
+                  {"error", names.status().ToString()});
+    }
     result = RecoverRows();
     if (result.ok()) AdoptContainers();
     if (result.ok() && lane_ != nullptr) result = RecoverHost();
@@ -126,7 +132,7 @@ void Networks::AdoptContainers() {
     absl::StatusOr<base::UniqueFd> netns = options_.open_netns(*container);
     if (!netns.ok()) continue;  // it ended meanwhile, as its actor will find
     live.netns = *std::move(netns);
-    live_[container->id] = std::move(live);
+    GoLive(container->id, std::move(live));
   }
 }
 
@@ -145,6 +151,8 @@ absl::Status Networks::RecoverHost() {
   }
   CAISSON_RETURN_IF_ERROR(lane_->Recover(up, endpoints).status());
   if (!up.empty()) EnsureWatch();
+  if (names_ == nullptr) return absl::OkStatus();
+  for (const NetworkPtr& network : up) names_->Serve(*network);
   return absl::OkStatus();
 }
 

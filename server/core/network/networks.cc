@@ -180,6 +180,7 @@ absl::StatusOr<NetworkPtr> Networks::Make(const spec::NetworkSpec& spec,
   }
   if (status.ok()) {
     EnsureWatch();
+    if (names_ != nullptr) names_->Serve(record);
     return options_.store->catalog().NetworkById(record.id);
   }
   base::IgnoreError(book_.Remove(record), "nobody can have used it");
@@ -262,6 +263,7 @@ absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
     base::IgnoreError(book_.Add(*network), "it was there before");
     return status;
   }
+  if (names_ != nullptr) names_->Forget(record.id);
   // From here on it goes, if not now then at the next start.
   CAISSON_RETURN_IF_ERROR(lane_->Unmake(record));
   record.up = false;
@@ -313,6 +315,7 @@ absl::StatusOr<NetworkPtr> Networks::EnsureUp(const std::string& network_id) {
   up.put_networks.push_back(std::move(record));
   CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(up)).status());
   EnsureWatch();
+  if (names_ != nullptr) names_->Serve(*network);
   return options_.store->catalog().NetworkById(network_id);
 }
 
@@ -320,8 +323,9 @@ absl::StatusOr<Networks::Endpoints> Networks::AttachAll(
     const std::string& container_id, const Endpoints& endpoints, int netns_fd) {
   if (lane_ == nullptr) return lane_status_;
   Endpoints done;
-  absl::Status status;
+  absl::Status status = NetworkLane::Prepare(netns_fd);
   for (const store::Endpoint& endpoint : endpoints) {
+    if (!status.ok()) break;
     status = EnsureUp(endpoint.network_id).status();
     if (!status.ok()) break;
     absl::StatusOr<EndpointRef> ref = RefOf(container_id, endpoint);
@@ -350,9 +354,70 @@ void Networks::Attach(
                      callback = std::move(callback)]() mutable {
     absl::StatusOr<Endpoints> done =
         AttachAll(container_id, endpoints, netns.get());
-    if (done.ok()) live_[container_id] = {std::move(netns), *done};
+    if (done.ok()) {
+      LiveContainer live;
+      live.netns = std::move(netns);
+      live.endpoints = *done;
+      GoLive(container_id, std::move(live));
+    }
     callback(std::move(done));
   });
+}
+
+std::vector<std::string> Networks::NameServersOf(
+    const Endpoints& endpoints) const {
+  if (names_ == nullptr) return {};
+  std::vector<NetworkPtr> networks;
+  networks.reserve(endpoints.size());
+  for (const store::Endpoint& endpoint : endpoints) {
+    networks.push_back(
+        options_.store->catalog().NetworkById(endpoint.network_id));
+  }
+  return names_->ServersOf(endpoints, networks);
+}
+
+netsetup::dns::ZoneEntry Networks::NamesOf(const std::string& container_id,
+                                           const LiveContainer& live,
+                                           const store::Endpoint& endpoint) {
+  netsetup::dns::ZoneEntry entry;
+  entry.name = live.name;
+  entry.aliases = endpoint.aliases;
+  entry.short_id = container_id.substr(0, kNameDigits);
+  for (const std::string& text : endpoint.addresses) {
+    const auto prefix = netsetup::ParseIpPrefix(text);
+    if (prefix.ok()) entry.addresses.push_back(prefix->address);
+  }
+  for (const store::Endpoint& other : live.endpoints) {
+    if (other.id != endpoint.id) {
+      entry.other_networks.push_back(other.network_id);
+    }
+  }
+  return entry;
+}
+
+// Its names are known from now on.
+void Networks::GoLive(const std::string& container_id, LiveContainer live) {
+  EndLive(container_id);
+  const store::Catalog& catalog = options_.store->catalog();
+  const ContainerPtr container = catalog.ContainerById(container_id);
+  if (container != nullptr) live.name = container->name;
+  for (const store::Endpoint& endpoint : live.endpoints) {
+    const NetworkPtr network = catalog.NetworkById(endpoint.network_id);
+    if (names_ == nullptr || network == nullptr) continue;
+    names_->Add(*network, NamesOf(container_id, live, endpoint));
+  }
+  live_[container_id] = std::move(live);
+}
+
+void Networks::EndLive(const std::string& container_id) {
+  const auto live = live_.find(container_id);
+  if (live == live_.end()) return;
+  for (const store::Endpoint& endpoint : live->second.endpoints) {
+    if (names_ == nullptr) break;
+    names_->Remove(endpoint.network_id,
+                   NamesOf(container_id, live->second, endpoint));
+  }
+  live_.erase(live);
 }
 
 void Networks::Reattach(
@@ -375,7 +440,7 @@ std::vector<store::LeaseRow> Networks::Release(const std::string& container_id,
   if (endpoints.empty()) return {};
   // First, so that whoever gets a port next finds the firewall without it.
   lane_thread_.Post([this, container_id, endpoints] {
-    live_.erase(container_id);
+    EndLive(container_id);
     for (const store::Endpoint& endpoint : endpoints) {
       const absl::StatusOr<EndpointRef> ref = RefOf(container_id, endpoint);
       if (!ref.ok() || lane_ == nullptr) continue;

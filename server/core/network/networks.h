@@ -26,6 +26,7 @@
 #include "server/core/executor.h"
 #include "server/core/network/network_book.h"
 #include "server/core/network/network_lane.h"
+#include "server/core/network/network_names.h"
 #include "server/core/network/network_watch.h"
 #include "server/core/network_manager.h"
 #include "server/core/request_table.h"
@@ -87,12 +88,23 @@ class Networks {
   std::vector<store::LeaseRow> Release(const std::string& container_id,
                                        const Endpoints& endpoints);
 
+  // The DNS servers that a container with these endpoints shall ask.
+  std::vector<std::string> NameServersOf(const Endpoints& endpoints) const;
+
   // --- For audits; block.
   absl::StatusOr<std::vector<AuditObject>> Inventory();
   // Puts right what Inventory finds.
   absl::Status Repair();
 
  private:
+  // A container that runs, with what it has. The namespace is held until its
+  // end: to change or repair it.
+  struct LiveContainer {
+    std::string name;
+    base::UniqueFd netns;
+    Endpoints endpoints;
+  };
+
   absl::StatusOr<NetworkPtr> Make(const spec::NetworkSpec& spec,
                                   Ticket* ticket);
   absl::StatusOr<NetworkPtr> Remove(const DeleteNetworkArgs& args,
@@ -106,6 +118,12 @@ class Networks {
                                     const store::Endpoint& endpoint) const;
   absl::StatusOr<Endpoints> AttachAll(const std::string& container_id,
                                       const Endpoints& endpoints, int netns_fd);
+
+  void GoLive(const std::string& container_id, LiveContainer live);
+  void EndLive(const std::string& container_id);
+  static netsetup::dns::ZoneEntry NamesOf(const std::string& container_id,
+                                          const LiveContainer& live,
+                                          const store::Endpoint& endpoint);
 
   // network_recovery.cc, on the lane.
   void EnsureWatch();
@@ -123,17 +141,11 @@ class Networks {
   const Options options_;
   NetworkBook book_;
   Executor lane_thread_;
-  // A container that runs, with what it has. The namespace is held until its
-  // end: to change or repair it.
-  struct LiveContainer {
-    base::UniqueFd netns;
-    Endpoints endpoints;
-  };
-
   // Of its thread. Null, with the reason: this host can have no networks.
   std::unique_ptr<NetworkLane> lane_;
   absl::Status lane_status_;
   std::map<std::string, LiveContainer> live_;  // by container id
+  std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
 };
 

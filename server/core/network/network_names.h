@@ -1,0 +1,70 @@
+// Names of containers on their networks: what the responder answers with, and
+// where it is asked.
+//
+// Process: caissond. Thread: any for ServersOf; the rest is for the network
+// lane.
+#ifndef CAISSON_SERVER_CORE_NETWORK_NETWORK_NAMES_H_
+#define CAISSON_SERVER_CORE_NETWORK_NETWORK_NAMES_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+
+#include "netsetup/dns/responder.h"
+#include "netsetup/dns/zone.h"
+#include "server/core/network/name_files.h"
+#include "server/store/records.h"
+
+namespace caisson::core {
+
+// How the host finds names; read anew each time, since it changes.
+HostResolver ReadHostResolver();
+
+class NetworkNames {
+ public:
+  static absl::StatusOr<std::unique_ptr<NetworkNames>> Open();
+  NetworkNames(const NetworkNames&) = delete;
+  NetworkNames& operator=(const NetworkNames&) = delete;
+
+  // The servers that a container with these endpoints shall ask, that of its
+  // default route first. For a network that is not up yet: those that it will
+  // have.
+  std::vector<std::string> ServersOf(
+      const std::vector<store::Endpoint>& endpoints,
+      const std::vector<store::NetworkPtr>& networks) const;
+
+  // Answers at the gateways of a network whose bridge is there; again after the
+  // bridge was made anew. A server that cannot be had is logged: containers are
+  // told of the host's own servers then.
+  void Serve(const store::NetworkRecord& network);
+  void Forget(const std::string& network_id);
+
+  // What a container has of names on a network that is, or was, served.
+  void Add(const store::NetworkRecord& network,
+           const netsetup::dns::ZoneEntry& entry);
+  void Remove(const std::string& network_id,
+              const netsetup::dns::ZoneEntry& entry);
+
+ private:
+  explicit NetworkNames(std::unique_ptr<netsetup::dns::Responder> responder)
+      : responder_(std::move(responder)) {}
+
+  void UpdateUpstreams();
+  netsetup::dns::ZonePtr ZoneOf(const store::NetworkRecord& network);
+
+  const std::unique_ptr<netsetup::dns::Responder> responder_;
+  HostResolver host_;
+  std::map<std::string, netsetup::dns::ZonePtr> zones_;  // by network id
+  mutable absl::Mutex mutex_;
+  // Networks that were to be served, and whether they are.
+  std::map<std::string, bool> served_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace caisson::core
+
+#endif  // CAISSON_SERVER_CORE_NETWORK_NETWORK_NAMES_H_
