@@ -95,7 +95,7 @@ absl::StatusOr<std::vector<LinkAddress>> ListAddresses(Socket* socket,
   addresses.reserve(replies.size());
   for (const OwnedReply& reply : replies) {
     CAISSON_ASSIGN_OR_RETURN(LinkAddress address, ParseAddress(reply.view()));
-    addresses.push_back(std::move(address));
+    addresses.push_back(address);
   }
   return addresses;
 }

@@ -125,7 +125,7 @@ int Main(std::vector<std::string> words) {
   const VerbInfo* info = FindVerb(words, &used);
   if (info == nullptr) return FailUnknown(words);
   words.erase(words.begin(), words.begin() + static_cast<long>(used));
-  return RunVerb(*info, std::move(words), std::move(address));
+  return RunVerb(*info, words, std::move(address));
 }
 
 }  // namespace
