@@ -65,13 +65,24 @@ void FindNamed(const std::string& path, const std::string& base, int depth,
   }
 }
 
+// What is in stock is numbered on and on, and only how much there is counts.
+std::string WithoutNumber(const std::string& path) {
+  constexpr char kStock[] = "/stock/";
+  const size_t at = path.find(kStock);
+  if (at == std::string::npos) return path;
+  const size_t begin = at + sizeof kStock - 1;
+  const size_t end =
+      std::min(path.find_first_not_of("0123456789", begin), path.size());
+  return path.substr(0, begin) + (end > begin ? "*" : "") + path.substr(end);
+}
+
 void AddTree(const std::string& path, const char* kind, bool only_directories,
              Snapshot* snapshot) {
   for (const std::string& name : NamesIn(path)) {
     const std::string child = path + "/" + name;
     const bool is_directory = IsDirectory(child);
     if (is_directory || !only_directories) {
-      ++(*snapshot)[std::string(kind) + " " + child];
+      ++(*snapshot)[std::string(kind) + " " + WithoutNumber(child)];
     }
     if (is_directory) AddTree(child, kind, only_directories, snapshot);
   }

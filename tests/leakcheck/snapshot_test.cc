@@ -97,6 +97,20 @@ class TakeTest : public ::testing::Test {
   Scope scope_;
 };
 
+TEST_F(TakeTest, CountsWhatIsInStock) {
+  const std::string stock = directory_ + "/root/stock/";
+  std::filesystem::create_directories(stock + "1/work");
+  std::filesystem::create_directories(stock + "2/work");
+  const Snapshot before = Take(scope_);
+  EXPECT_EQ(before.at("file " + stock + "*/work"), 2);
+  std::filesystem::remove_all(stock + "1");
+  std::filesystem::create_directories(stock + "17/work");
+  EXPECT_THAT(Diff(before, Take(scope_)), IsEmpty());
+  std::filesystem::create_directories(stock + "18");
+  EXPECT_THAT(Added(before, Take(scope_)),
+              ElementsAre("file " + stock + "*: 2 -> 3"));
+}
+
 TEST_F(TakeTest, SeesFilesAndDescriptors) {
   const Snapshot before = Take(scope_);
   EXPECT_THAT(Diff(before, Take(scope_)), IsEmpty());

@@ -308,14 +308,11 @@ bool Daemon::StocksAreFull(const leakcheck::Snapshot& snapshot) const {
     return false;
   }
   if (pid_ <= 0) return true;
-  for (int slot = 0; slot < core::DirectoryStock::kSize; ++slot) {
-    // What is made last.
-    if (!snapshot.contains(
-            absl::StrCat("file ", sandbox_.root, "/stock/", slot, "/work"))) {
-      return false;
-    }
-  }
-  return true;
+  // What is made last.
+  const auto directories =
+      snapshot.find(absl::StrCat("file ", sandbox_.root, "/stock/*/work"));
+  return directories != snapshot.end() &&
+         directories->second == core::DirectoryStock::kSize;
 }
 
 leakcheck::Scope Daemon::ScopeOfSnapshot() const {
