@@ -36,6 +36,7 @@ class IpAddress {
   bool is_unspecified() const { return bytes_ == std::array<uint8_t, 16>{}; }
   std::string ToString() const;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the tool sees the compiler's own 0.
   auto operator<=>(const IpAddress&) const = default;
 
  private:

@@ -24,7 +24,6 @@ namespace {
 using base::StrCat;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 // Of tests in which nothing may be late, and of those in which all is.
 constexpr absl::Duration kLong = absl::Minutes(1);

@@ -22,7 +22,6 @@ namespace caisson::netsetup::dns {
 namespace {
 
 using base::ErrnoIs;
-using base::ErrnoOf;
 using base::StatusIs;
 using base::StrCat;
 using ::testing::AnyOf;

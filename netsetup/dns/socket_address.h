@@ -27,8 +27,6 @@ struct SocketAddress {
 
   // "'10.0.0.1' port 53".
   std::string ToString() const;
-
-  auto operator<=>(const SocketAddress&) const = default;
 };
 
 // The form of the kernel.

@@ -29,7 +29,7 @@ std::string NameText(std::string_view name) {
   std::string text;
   while (!name.empty()) {
     if (!text.empty()) text.push_back('.');
-    const auto length = static_cast<size_t>(name[0]);
+    const size_t length = static_cast<unsigned char>(name[0]);
     text.append(name.substr(1, length));
     name.remove_prefix(length + 1);
   }
