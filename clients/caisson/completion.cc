@@ -49,10 +49,55 @@ std::string VerbWords(const std::string& first) {
   return text;
 }
 
-// Names of containers come from the service, at once or not at all.
-constexpr char kNames[] =
-    "$(caisson ps -a --format json 2>/dev/null | "
-    "sed -n 's/^ *\"name\": \"\\([^\"]*\\)\",*$/\\1/p')";
+// Names come from the service, at once or not at all: those of the spec, which
+// alone are two levels deep.
+std::string NamesOf(const std::string& list) {
+  return "$(caisson " + list +
+         " --format json 2>/dev/null | "
+         "sed -n 's/^  \"name\": \"\\([^\"]*\\)\",*$/\\1/p')";
+}
+
+// What lists the objects that the words of a verb name; "" for none.
+std::string ListFor(Takes takes) {
+  switch (takes) {
+    case Takes::kContainer:
+      return "ps -a";
+    case Takes::kNetwork:
+      return "network ls";
+    case Takes::kNothing:
+      break;
+  }
+  return "";
+}
+
+// Sets what bash may offer for the words behind a verb.
+std::string OffersOf(const VerbInfo& info) {
+  std::string text = "flags='" + FlagWords(info) + "'";
+  const std::string list = ListFor(info.takes);
+  if (!list.empty()) text += "; names=\"" + NamesOf(list) + "\"";
+  if (info.name == std::string("completion")) text += "; names='bash zsh fish'";
+  return text + " ;;\n";
+}
+
+// The case of a first word that a second one follows.
+std::string CaseOfTwo(const std::string& first) {
+  std::string text = "    " + first +
+                     ")\n"
+                     "      if [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+                     "        names='" +
+                     VerbWords(first) +
+                     "'\n"
+                     "      else\n"
+                     "        case ${COMP_WORDS[2]} in\n";
+  for (const VerbInfo& info : AllVerbs()) {
+    const std::string name = info.name;
+    if (name.rfind(first + " ", 0) != 0) continue;
+    text += "        " + name.substr(first.size() + 1) + ") " + OffersOf(info);
+  }
+  return text +
+         "        esac\n"
+         "      fi ;;\n";
+}
 
 std::string Quoted(std::string text) {
   for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos;
@@ -86,14 +131,10 @@ std::string BashCompletion() {
       const std::string first = name.substr(0, space);
       if (first == last) continue;
       last = first;
-      text += "    " + first + ") names='" + VerbWords(first) +
-              "'; flags='--format' ;;\n";
+      text += CaseOfTwo(first);
       continue;
     }
-    text += "    " + name + ") flags='" + FlagWords(info) + "'";
-    if (info.takes_container) text += std::string("; names=\"") + kNames + "\"";
-    if (name == "completion") text += "; names='bash zsh fish'";
-    text += " ;;\n";
+    text += "    " + name + ") " + OffersOf(info);
   }
   return text +
          "  esac\n"
@@ -133,10 +174,10 @@ std::string FishCompletion() {
       text += "complete -c caisson -n '__fish_seen_subcommand_from " + word +
               "' -a " + sub + " -d " + Quoted(info.summary) + "\n";
     }
+    // "rm" is a verb of its own and the second word of another.
     const std::string seen =
-        "complete -c caisson -n '__fish_seen_subcommand_"
-        "from " +
-        (sub.empty() ? word : sub) + "'";
+        "complete -c caisson -n '__fish_seen_subcommand_from " + word +
+        (sub.empty() ? "" : "; and __fish_seen_subcommand_from " + sub) + "'";
     for (const FlagInfo& flag : FlagsOf(info)) {
       text += seen;
       if (!flag.short_name.empty()) text += " -s " + flag.short_name.substr(1);
@@ -144,8 +185,9 @@ std::string FishCompletion() {
       if (!flag.value.empty()) text += " -r";
       text += " -d " + Quoted(flag.help) + "\n";
     }
-    if (info.takes_container) {
-      text += seen + " -a \"(caisson ps -aq 2>/dev/null)\"\n";
+    const std::string list = ListFor(info.takes);
+    if (!list.empty()) {
+      text += seen + " -a \"(caisson " + list + " -q 2>/dev/null)\"\n";
     }
   }
   return text +

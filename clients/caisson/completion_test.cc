@@ -24,10 +24,12 @@ using ::testing::Not;
 
 // What bash offers for the words of a command line; the last is being typed.
 std::string Offered(const std::string& words) {
-  const std::string script = BashCompletion() + "COMP_WORDS=(" + words +
-                             ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
-                             "caisson() { echo '  \"name\": \"web\",'; }\n"
-                             "_caisson\necho \"${COMPREPLY[*]}\"\n";
+  const std::string script =
+      BashCompletion() + "COMP_WORDS=(" + words +
+      ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+      "caisson() { echo \"  \\\"name\\\": \\\"$1\\\",\"\n"
+      "echo '    \"name\": \"deeper\",'; }\n"
+      "_caisson\necho \"${COMPREPLY[*]}\"\n";
   const std::string path = ::testing::TempDir() + "completion.offered";
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -63,7 +65,16 @@ TEST(BashCompletionTest, OffersFlagsOfTheVerb) {
 }
 
 TEST(BashCompletionTest, OffersContainers) {
-  EXPECT_EQ(Offered("caisson stop w"), "web\n");
+  EXPECT_EQ(Offered("caisson stop p"), "ps\n");
+  EXPECT_EQ(Offered("caisson stop ''"), "ps\n");
+}
+
+TEST(BashCompletionTest, OffersNetworksAndFlagsBehindTwoWords) {
+  EXPECT_EQ(Offered("caisson network ''"), "create ls inspect rm\n");
+  EXPECT_EQ(Offered("caisson network rm ''"), "network\n");
+  EXPECT_EQ(Offered("caisson network rm --f"), "--force\n");
+  EXPECT_EQ(Offered("caisson network create --sub"), "--subnet\n");
+  EXPECT_EQ(Offered("caisson system repair --d"), "--dry-run\n");
 }
 
 TEST(FishCompletionTest, KnowsEveryVerb) {

@@ -114,8 +114,7 @@ void ContainerFlags::DeclareResources(Flags* flags) {
 }
 
 void ContainerFlags::DeclareIsolation(Flags* flags) {
-  flags->Text("--network,--net", &network, "none|host|container:ID",
-              "network; default: none");
+  network.Declare(flags);
   flags->Text("--pid", &pid, "host|container:ID", "process ids");
   flags->Text("--ipc", &ipc, "host|container:ID", "System V IPC");
   flags->Text("--uts", &uts, "host|container:ID", "host name");
@@ -221,10 +220,8 @@ std::string ContainerFlags::FillIsolation(v1::ContainerSpec* spec) const {
                                take(cgroupns, &v1::Namespaces::mutable_cgroup),
                                take(timens, &v1::Namespaces::mutable_time)});
   if (!wrong.empty()) return wrong;
-  if (!network.empty()) {
-    wrong = ParseNetwork(network, spec->mutable_network());
-    if (!wrong.empty()) return wrong;
-  }
+  wrong = network.Fill(spec->mutable_network());
+  if (!wrong.empty()) return wrong;
   for (const std::string& text : uid_maps) {
     auto* maps = spec->mutable_user_namespace()->mutable_explicit_();
     wrong = ParseIdMap(text, maps->add_uids());

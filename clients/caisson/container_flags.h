@@ -11,6 +11,7 @@
 
 #include "caisson/v1/container_spec.pb.h"
 #include "clients/caisson/flags.h"
+#include "clients/caisson/network_flags.h"
 #include "clients/caisson/process_flags.h"
 
 namespace caisson::cli {
@@ -46,7 +47,7 @@ struct ContainerFlags {
   std::string cpu_time;
   std::string output_limit;
 
-  std::string network;
+  NetworkFlags network;
   std::string pid;
   std::string ipc;
   std::string uts;
@@ -81,8 +82,6 @@ struct ContainerFlags {
 
 // "private", "host", "container:ID" or an absolute path; "" or what is wrong.
 std::string ParseNamespace(const std::string& text, v1::Namespace* result);
-// "none", "host" or "container:ID"; "" or what is wrong.
-std::string ParseNetwork(const std::string& text, v1::Network* result);
 // "INSIDE:HOST:SIZE"; "" or what is wrong.
 std::string ParseIdMap(const std::string& text, v1::IdMap* result);
 // "seccomp=unconfined", "seccomp=FILE", "no-new-privileges[=BOOL]",

@@ -80,7 +80,6 @@ TEST(ContainerFlagsTest, SendsWordsThatAreNotTextAsBytes) {
 
 TEST(ContainerFlagsTest, UnsetIsUnset) {
   const v1::ContainerSpec spec = SpecOf({"true"});
-  EXPECT_FALSE(spec.has_network());
   EXPECT_FALSE(spec.has_security());
   EXPECT_FALSE(spec.has_resources());
   EXPECT_FALSE(spec.has_limits());
@@ -169,7 +168,8 @@ TEST(ContainerFlagsTest, FillsIsolation) {
 TEST(ContainerFlagsTest, SaysWhatIsWrong) {
   EXPECT_THAT(WrongWith({"-m", "lots", "true"}), HasSubstr("--memory"));
   EXPECT_THAT(WrongWith({"--cpus", "x", "true"}), HasSubstr("--cpus"));
-  EXPECT_THAT(WrongWith({"--network", "web", "true"}), HasSubstr("--network"));
+  EXPECT_THAT(WrongWith({"--network", ":ip=x", "true"}),
+              HasSubstr("--network"));
   EXPECT_THAT(WrongWith({"--ulimit", "nofile", "true"}), HasSubstr("--ulimit"));
   EXPECT_THAT(WrongWith({"--uidmap", "0:1", "true"}), HasSubstr("id map"));
   EXPECT_THAT(WrongWith({"-v", "data:/d", "true"}), HasSubstr("--volume"));

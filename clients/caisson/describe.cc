@@ -17,6 +17,17 @@ std::string ReasonText(v1::ExitReason reason) {
   return WithoutPrefix(v1::ExitReason_Name(reason), "EXIT_REASON_");
 }
 
+// "80", or "80-89" for ten of them.
+std::string PortRangeText(int32_t first, int32_t count) {
+  std::string text = std::to_string(first);
+  if (count > 1) text += "-" + std::to_string(first + count - 1);
+  return text;
+}
+
+void AddToList(const std::string& item, std::string* list) {
+  *list += (list->empty() ? "" : ", ") + item;
+}
+
 // Cuts between characters, so that the rest stays UTF-8.
 std::string Shorten(const std::string& text, size_t width) {
   if (text.size() <= width) return text;
@@ -85,6 +96,46 @@ std::string CommandText(const v1::Process& process, bool whole) {
     text += (text.empty() ? "" : " ") + (IsUtf8(word) ? word : "?");
   }
   return whole ? text : Shorten(text, kCommandWidth);
+}
+
+std::string HostPortText(const std::string& host_ip, int32_t port) {
+  const bool v6 = host_ip.find(':') != std::string::npos;
+  return (v6 ? "[" + host_ip + "]" : host_ip) + ":" + std::to_string(port);
+}
+
+std::string PortsText(const v1::ContainerStatus& status) {
+  std::string text;
+  for (const v1::PortMapping& port : status.ports()) {
+    std::string host = HostPortText(port.host_ip(), port.host_port());
+    if (port.count() > 1) {
+      host += "-" + std::to_string(port.host_port() + port.count() - 1);
+    }
+    AddToList(host + "->" + PortRangeText(port.container_port(), port.count()) +
+                  "/" + port.protocol(),
+              &text);
+  }
+  return text;
+}
+
+std::string NetworksText(const v1::ContainerStatus& status) {
+  std::string text;
+  for (const v1::NetworkEndpoint& network : status.networks()) {
+    AddToList(network.name(), &text);
+  }
+  return text;
+}
+
+std::string DriverText(const v1::NetworkSpec& spec) {
+  const std::string driver = spec.driver().empty() ? "bridge" : spec.driver();
+  return spec.interface().empty() ? driver : driver + " on " + spec.interface();
+}
+
+std::string SubnetsText(const v1::NetworkStatus& status) {
+  std::string text;
+  for (const v1::Subnet& subnet : status.subnets()) {
+    AddToList(subnet.cidr(), &text);
+  }
+  return text;
 }
 
 std::string GapReasonText(v1::GapReason reason) {

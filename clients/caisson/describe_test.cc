@@ -63,6 +63,41 @@ TEST(CommandTextTest, IsCutBetweenCharacters) {
   EXPECT_EQ(CommandText(raw, false), "echo ?");
 }
 
+TEST(NetworkTextTest, SaysWhereAContainerIsReached) {
+  v1::ContainerStatus status;
+  EXPECT_EQ(PortsText(status), "");
+  EXPECT_EQ(NetworksText(status), "");
+  v1::PortMapping* port = status.add_ports();
+  port->set_host_ip("127.0.0.1");
+  port->set_host_port(8080);
+  port->set_container_port(80);
+  port->set_protocol("tcp");
+  port->set_count(1);
+  port = status.add_ports();
+  port->set_host_ip("::");
+  port->set_host_port(7000);
+  port->set_container_port(53);
+  port->set_protocol("udp");
+  port->set_count(10);
+  EXPECT_EQ(PortsText(status),
+            "127.0.0.1:8080->80/tcp, [::]:7000-7009->53-62/udp");
+  status.add_networks()->set_name("lan");
+  status.add_networks()->set_name("wan");
+  EXPECT_EQ(NetworksText(status), "lan, wan");
+}
+
+TEST(NetworkTextTest, SaysWhatANetworkIs) {
+  v1::NetworkSpec spec;
+  EXPECT_EQ(DriverText(spec), "bridge");
+  spec.set_driver("macvlan");
+  spec.set_interface("eth0");
+  EXPECT_EQ(DriverText(spec), "macvlan on eth0");
+  v1::NetworkStatus status;
+  status.add_subnets()->set_cidr("10.1.0.0/16");
+  status.add_subnets()->set_cidr("fd00:1::/64");
+  EXPECT_EQ(SubnetsText(status), "10.1.0.0/16, fd00:1::/64");
+}
+
 TEST(GapReasonTextTest, HasWordsForEveryReason) {
   for (int i = v1::GapReason_MIN + 1; i <= v1::GapReason_MAX; ++i) {
     const std::string text = GapReasonText(static_cast<v1::GapReason>(i));

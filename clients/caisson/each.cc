@@ -15,19 +15,16 @@ namespace {
 // One that takes its time, as a stop may, must not hold up all others.
 constexpr size_t kAtATime = 32;
 
-}  // namespace
+using Call = std::function<grpc::Status(const std::string& reference)>;
 
-int ForEach(
-    Context* context, const std::string& tried,
-    const std::vector<std::string>& references,
-    const std::function<grpc::Status(const std::string& container)>& call) {
-  const client::Connection& connection = context->connection();
+int CallEach(Context* context, const std::string& tried,
+             const std::vector<std::string>& references, const Call& call) {
   std::vector<std::promise<grpc::Status>> results(references.size());
   std::atomic<size_t> next{0};
   const auto work = [&] {
     size_t i;
     while ((i = next.fetch_add(1)) < references.size()) {
-      results[i].set_value(WithContainer(connection, references[i], call));
+      results[i].set_value(call(references[i]));
     }
   };
   std::vector<std::thread> threads;
@@ -46,6 +43,28 @@ int ForEach(
   }
   for (std::thread& thread : threads) thread.join();
   return exit_status;
+}
+
+}  // namespace
+
+int ForEach(
+    Context* context, const std::string& tried,
+    const std::vector<std::string>& references,
+    const std::function<grpc::Status(const std::string& container)>& call) {
+  const client::Connection& connection = context->connection();
+  return CallEach(context, tried, references, [&](const std::string& word) {
+    return WithContainer(connection, word, call);
+  });
+}
+
+int ForEachNetwork(
+    Context* context, const std::string& tried,
+    const std::vector<std::string>& references,
+    const std::function<grpc::Status(const std::string& network)>& call) {
+  const client::Connection& connection = context->connection();
+  return CallEach(context, tried, references, [&](const std::string& word) {
+    return WithNetwork(connection, word, call);
+  });
 }
 
 }  // namespace caisson::cli

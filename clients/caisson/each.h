@@ -1,4 +1,4 @@
-// The verbs that do one thing to each of several containers.
+// The verbs that do one thing to each of several containers or networks.
 //
 // Thread: main.
 #ifndef CAISSON_CLIENTS_CAISSON_EACH_H_
@@ -21,6 +21,12 @@ int ForEach(
     Context* context, const std::string& tried,
     const std::vector<std::string>& references,
     const std::function<grpc::Status(const std::string& container)>& call);
+
+// The same for networks.
+int ForEachNetwork(
+    Context* context, const std::string& tried,
+    const std::vector<std::string>& references,
+    const std::function<grpc::Status(const std::string& network)>& call);
 
 }  // namespace caisson::cli
 

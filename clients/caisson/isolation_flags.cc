@@ -1,4 +1,4 @@
-// The texts of flags that choose namespaces, networks, ids and filters.
+// The texts of flags that choose namespaces, ids and filters.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -27,19 +27,6 @@ std::string ParseNamespace(const std::string& text, v1::Namespace* result) {
   } else {
     return "namespace \"" + text +
            "\" is not private, host, container:ID or a path";
-  }
-  return "";
-}
-
-std::string ParseNetwork(const std::string& text, v1::Network* result) {
-  if (text == "none") {
-    result->set_none(true);
-  } else if (text == "host") {
-    result->set_host(true);
-  } else if (text.rfind(kContainer, 0) == 0) {
-    result->set_container(text.substr(kContainerSize));
-  } else {
-    return "--network: \"" + text + "\" is not none, host or container:ID";
   }
   return "";
 }

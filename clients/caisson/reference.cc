@@ -45,4 +45,20 @@ grpc::Status WithContainer(
   return found.ok() ? call(id) : found;
 }
 
+grpc::Status WithNetwork(
+    const client::Connection& connection, const std::string& reference,
+    const std::function<grpc::Status(const std::string& network)>& call) {
+  grpc::Status status = call(reference);
+  const bool missing = status.error_code() == grpc::StatusCode::NOT_FOUND &&
+                       client::CauseOf(status).reason == "NETWORK_NOT_FOUND";
+  if (!missing || !MayBeIdPrefix(reference)) return status;
+  grpc::ClientContext context;
+  v1::GetNetworkRequest request;
+  request.set_network(reference);
+  v1::GetNetworkResponse response;
+  const grpc::Status found =
+      connection.networks().GetNetwork(&context, request, &response);
+  return found.ok() ? call(response.network().id()) : found;
+}
+
 }  // namespace caisson::cli

@@ -1,5 +1,5 @@
-// Names of containers as people type them: exact names and ids, and the
-// beginning of an id.
+// Names of containers and networks as people type them: exact names and ids,
+// and the beginning of an id.
 //
 // Thread: main.
 #ifndef CAISSON_CLIENTS_CAISSON_REFERENCE_H_
@@ -25,6 +25,11 @@ bool IsContainerNotFound(const grpc::Status& status);
 grpc::Status WithContainer(
     const client::Connection& connection, const std::string& reference,
     const std::function<grpc::Status(const std::string& container)>& call);
+
+// The same for a network.
+grpc::Status WithNetwork(
+    const client::Connection& connection, const std::string& reference,
+    const std::function<grpc::Status(const std::string& network)>& call);
 
 // The full id for the beginning of one; the reference itself otherwise.
 grpc::Status ResolvePrefix(const client::Connection& connection,

@@ -29,11 +29,29 @@ google::protobuf::Timestamp FromTime(absl::Time time) {
   return result;
 }
 
-// The power of 1024 that a letter stands for; -1: none.
+// The power of 1024 or 1000 that a letter stands for; -1: none.
 int PowerOf(char unit) {
   constexpr std::string_view kUnits = "bkmgtp";
   const size_t at = kUnits.find(unit);
   return at == std::string_view::npos ? -1 : static_cast<int>(at);
+}
+
+// A number with at most one letter behind it.
+std::optional<int64_t> ParseScaled(std::string number, double step) {
+  int power = 0;
+  if (!number.empty() && PowerOf(number.back()) >= 0) {
+    power = PowerOf(number.back());
+    number.pop_back();
+  }
+  double value = 0;
+  // Digits only: the parser would also take "inf", "0x1" and spaces.
+  if (number.find_first_not_of("0123456789.") != std::string::npos ||
+      !absl::SimpleAtod(number, &value)) {
+    return std::nullopt;
+  }
+  value *= std::pow(step, power);
+  if (!(value < 9.2e18)) return std::nullopt;
+  return static_cast<int64_t>(std::llround(value));
 }
 
 }  // namespace
@@ -51,20 +69,12 @@ std::optional<int64_t> ParseBytes(const std::string& text) {
   if (number.size() > 2 && PowerOf(number[number.size() - 2]) > 0) {
     number = std::string(absl::StripSuffix(number, "b"));
   }
-  int power = 0;
-  if (!number.empty() && PowerOf(number.back()) >= 0) {
-    power = PowerOf(number.back());
-    number.pop_back();
-  }
-  double value = 0;
-  // Digits only: the parser would also take "inf", "0x1" and spaces.
-  if (number.find_first_not_of("0123456789.") != std::string::npos ||
-      !absl::SimpleAtod(number, &value)) {
-    return std::nullopt;
-  }
-  value *= std::pow(1024.0, power);
-  if (!(value < 9.2e18)) return std::nullopt;
-  return static_cast<int64_t>(std::llround(value));
+  return ParseScaled(std::move(number), 1024);
+}
+
+std::optional<int64_t> ParseBits(const std::string& text) {
+  const std::string number = absl::AsciiStrToLower(text);
+  return ParseScaled(std::string(absl::StripSuffix(number, "bit")), 1000);
 }
 
 std::optional<int64_t> ParseMillis(const std::string& text) {

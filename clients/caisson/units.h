@@ -15,6 +15,8 @@ namespace caisson::cli {
 
 // "64m", "1.5GiB", "4096": bytes, in steps of 1024. Nothing when it is none.
 std::optional<int64_t> ParseBytes(const std::string& text);
+// "10m", "1.5gbit", "9600": bits, in steps of 1000. Nothing when it is none.
+std::optional<int64_t> ParseBits(const std::string& text);
 // "1.5": thousandths. Nothing when it is none or negative.
 std::optional<int64_t> ParseMillis(const std::string& text);
 // "10", "1m30s", "250ms": seconds without a unit.

@@ -52,6 +52,16 @@ TEST(ParseMomentTest, TakesDatesAndSpansBeforeNow) {
   EXPECT_EQ(ParseMoment("yesterday"), std::nullopt);
 }
 
+TEST(ParseBitsTest, CountsInThousands) {
+  EXPECT_EQ(ParseBits("9600"), 9600);
+  EXPECT_EQ(ParseBits("10m"), 10'000'000);
+  EXPECT_EQ(ParseBits("1.5Gbit"), 1'500'000'000);
+  EXPECT_EQ(ParseBits("64kbit"), 64'000);
+  for (const char* bad : {"", "bit", "m", "-1", "1x", "1mm", "inf"}) {
+    EXPECT_EQ(ParseBits(bad), std::nullopt) << bad;
+  }
+}
+
 TEST(TextTest, IsShort) {
   EXPECT_EQ(BytesText(12), "12B");
   EXPECT_EQ(BytesText(1536), "1.5KiB");

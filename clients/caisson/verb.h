@@ -44,6 +44,9 @@ class Verb {
   virtual int Run(Context* context) = 0;
 };
 
+// What the words of a verb name: for completion.
+enum class Takes { kNothing, kContainer, kNetwork };
+
 struct VerbInfo {
   // One word, or two as in "system info".
   const char* name;
@@ -51,8 +54,7 @@ struct VerbInfo {
   const char* usage;
   const char* summary;
   std::unique_ptr<Verb> (*make)();
-  // The first word names a container: for completion.
-  bool takes_container;
+  Takes takes;
 };
 
 const std::vector<VerbInfo>& AllVerbs();
@@ -67,6 +69,11 @@ std::unique_ptr<Verb> MakeExplain();
 std::unique_ptr<Verb> MakeInspect();
 std::unique_ptr<Verb> MakeKill();
 std::unique_ptr<Verb> MakeLogs();
+std::unique_ptr<Verb> MakeNetworkCreate();
+std::unique_ptr<Verb> MakeNetworkInspect();
+std::unique_ptr<Verb> MakeNetworkLs();
+std::unique_ptr<Verb> MakeNetworkRm();
+std::unique_ptr<Verb> MakePort();
 std::unique_ptr<Verb> MakePs();
 std::unique_ptr<Verb> MakeRm();
 std::unique_ptr<Verb> MakeRun();

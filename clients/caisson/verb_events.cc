@@ -27,6 +27,9 @@ std::string LineOf(const v1::Event& event) {
     line += " " + IdText(event.exec().id(), false) + " in " +
             IdText(event.exec().container(), false);
     if (event.exec().has_exit()) line += " " + ExitText(event.exec().exit());
+  } else if (event.has_network()) {
+    line += " " + IdText(event.network().id(), false) + " " +
+            event.network().spec().name();
   }
   for (const auto& [name, value] : event.attributes()) {
     line += " " + name + "=" + value;

@@ -100,12 +100,14 @@ class PsVerb : public Verb {
       PrintLine(JsonArray(all));
       return;
     }
-    Table table({"CONTAINER ID", "COMMAND", "CREATED", "STATUS", "NAME"});
+    Table table({"CONTAINER ID", "COMMAND", "CREATED", "STATUS", "PORTS",
+                 "NETWORKS", "NAME"});
     for (const auto& container : containers_) {
       table.Add({IdText(container.id(), whole_),
                  CommandText(container.spec().process(), whole_),
                  AgoText(container.create_time()),
-                 StatusText(container.status()), container.spec().name()});
+                 StatusText(container.status()), PortsText(container.status()),
+                 NetworksText(container.status()), container.spec().name()});
     }
     table.Print();
   }

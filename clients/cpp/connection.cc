@@ -31,6 +31,7 @@ Connection::Connection(const std::string& address) : address_(address) {
       TargetOf(address), grpc::InsecureChannelCredentials(), arguments);
   containers_ = v1::ContainerService::NewStub(channel_);
   execs_ = v1::ExecService::NewStub(channel_);
+  networks_ = v1::NetworkService::NewStub(channel_);
   events_ = v1::EventService::NewStub(channel_);
   system_ = v1::SystemService::NewStub(channel_);
 }

@@ -12,6 +12,7 @@
 #include "caisson/v1/container_service.grpc.pb.h"
 #include "caisson/v1/event_service.grpc.pb.h"
 #include "caisson/v1/exec_service.grpc.pb.h"
+#include "caisson/v1/network_service.grpc.pb.h"
 #include "caisson/v1/system_service.grpc.pb.h"
 
 namespace caisson::client {
@@ -33,6 +34,7 @@ class Connection {
   const std::string& address() const { return address_; }
   v1::ContainerService::Stub& containers() const { return *containers_; }
   v1::ExecService::Stub& execs() const { return *execs_; }
+  v1::NetworkService::Stub& networks() const { return *networks_; }
   v1::EventService::Stub& events() const { return *events_; }
   v1::SystemService::Stub& system() const { return *system_; }
 
@@ -41,6 +43,7 @@ class Connection {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::ContainerService::Stub> containers_;
   std::unique_ptr<v1::ExecService::Stub> execs_;
+  std::unique_ptr<v1::NetworkService::Stub> networks_;
   std::unique_ptr<v1::EventService::Stub> events_;
   std::unique_ptr<v1::SystemService::Stub> system_;
 };

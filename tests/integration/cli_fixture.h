@@ -13,6 +13,14 @@ namespace caisson::testing {
 
 class CliTest : public DaemonTest {
  protected:
+  static void SetUpTestSuite() {
+    DaemonTest::SetUpTestSuite();
+    if (!WhyNot().empty() || HasFatalFailure()) return;
+    // The default network is made with its first container, and stays.
+    const ProcessResult result = Run({"--rm", "true"});
+    ASSERT_EQ(result.status, 0) << result.err;
+    TakeBaseline();
+  }
   void TearDown() override {
     if (!IsSkipped() && !HasFatalFailure()) DeleteAll();
     DaemonTest::TearDown();

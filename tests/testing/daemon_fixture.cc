@@ -49,7 +49,7 @@ void DaemonTest::SetUpTestSuite() {
       << Describe(warm.status) << LastLines(daemon_->log(), kLogLines);
   // The container is deleted after its last message: wait for that too.
   PollUntil(absl::Seconds(20), [] { return List().empty(); });
-  baseline_ = daemon_->TakeSnapshot();
+  TakeBaseline();
 }
 
 void DaemonTest::SetUp() {

@@ -67,6 +67,9 @@ class DaemonTest : public ::testing::Test {
   // The objects that Audit does not like.
   static std::vector<std::string> AuditProblems();
   static void DeleteAll();
+  // For suites that make more once and keep it: from now on this is the
+  // beginning.
+  static void TakeBaseline() { baseline_ = daemon_->TakeSnapshot(); }
   // Waits until there is nothing that was not there at the beginning; what
   // is too much otherwise.
   static std::vector<std::string> Leaks();
