@@ -51,7 +51,7 @@ units_start() {
 }
 
 container_starts() {
-  caisson run -d --name unit-test --rootfs $root sleep 100000 &&
+  caisson run -d --name unit-test --network none --rootfs $root sleep 100000 &&
     caisson exec unit-test sh -c 'echo inside' | grep -qx inside
 }
 

@@ -74,7 +74,7 @@ absl::Status SetupFailed(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) {
     return MakeError(
         StatusCode::kResourceExhausted, "LIMIT_REACHED", text,
-        {{"limit", "ports of a bridge"}, {"errno", base::ErrnoName(err)}});
+        {{"limit", "bridge_ports"}, {"errno", base::ErrnoName(err)}});
   }
   if (absl::IsUnimplemented(status)) {
     return MakeError(StatusCode::kUnimplemented, "FEATURE_UNAVAILABLE", text,

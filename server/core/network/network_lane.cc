@@ -6,6 +6,7 @@
 
 #include "netsetup/conntrack.h"
 #include "netsetup/netns.h"
+#include "netsetup/nft/schema.h"
 #include "netsetup/route.h"
 #include "netsetup/sysctl.h"
 #include "runtime/base/file.h"
@@ -106,8 +107,9 @@ absl::StatusOr<std::vector<std::string>> NetworkLane::Explain(
   auto steps = host_.ExplainCreate(wanted);
   if (!steps.ok()) return SetupFailed(steps.status());
   for (const nft::Element& element : elements) {
-    steps->push_back(
-        base::StrCat("host: firewall ", nft::ElementText(element)));
+    steps->push_back(base::StrCat("host: firewall: add ",
+                                  nft::ElementText(element), " to set ",
+                                  nft::SetOf(element.set).name));
   }
   return steps;
 }
