@@ -71,7 +71,11 @@ absl::Status NetworkLane::AddElements(
 absl::Status NetworkLane::RemoveElements(
     const std::vector<nft::Element>& elements) {
   if (elements.empty() || !has_table_) return absl::OkStatus();
-  return table_.Apply({.add = {}, .remove = elements});
+  CAISSON_RETURN_IF_ERROR(table_.Apply({.add = {}, .remove = elements}));
+  if (table_.elements().size() > 0) return absl::OkStatus();
+  CAISSON_RETURN_IF_ERROR(table_.Destroy());
+  has_table_ = false;
+  return absl::OkStatus();
 }
 
 absl::Status NetworkLane::Make(const store::NetworkRecord& network) {
