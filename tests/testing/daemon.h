@@ -67,6 +67,9 @@ class Daemon {
   // The keeper, -1 when there is none.
   pid_t KeeperPid() const;
   const Sandbox& sandbox() const { return sandbox_; }
+  // The network namespace that stands for the host, also while no daemon runs;
+  // borrowed.
+  int network_ns_fd() const { return network_ns_.get(); }
   // "unix:///..."
   std::string address() const;
   std::string socket() const;

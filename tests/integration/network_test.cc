@@ -1,0 +1,251 @@
+// What containers of networks reach, and what reaches them: asked of real
+// peers, over both families.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "runtime/base/str_cat.h"
+#include "tests/integration/network_fixture.h"
+
+namespace caisson::testing {
+namespace {
+
+using base::StrCat;
+using ::testing::StartsWith;
+
+class NetworkTest : public NetworkDaemonTest {
+ protected:
+  static v1::ManagedNetwork MakeLan(const std::string& name, int number) {
+    return MakeNetwork(NetworkOf(name, {StrCat("10.77.", number, ".0/24"),
+                                        StrCat("fd00:77:", number, "::/64")}));
+  }
+  // One container with a server of its own name.
+  v1::Container StartServer(const std::string& name,
+                            const v1::ContainerSpec& spec) {
+    const v1::Container container = CreateAndStart(spec);
+    if (container.status().pid() > 0) Serve(Inside(container), name);
+    return container;
+  }
+};
+
+TEST_F(NetworkTest, ContainersOfOneNetworkReachEachOther) {
+  MakeLan("lan", 1);
+  const v1::Container a = StartServer("a", AttachedSpec({"lan"}));
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  for (const int family : {4, 6}) {
+    ExpectPing(Inside(b), AddressOf(a, family));
+    ExpectPing(Host(), AddressOf(a, family));
+    for (const char* protocol : {"TCP", "UDP"}) {
+      ExpectAnswer(Inside(b), protocol, AddressOf(a, family), 8000,
+                   StrCat("a ", AddressOf(b, family)));
+    }
+  }
+  // With the container's own programs too.
+  const v1::ExecSyncResponse seen = ExecSync(
+      b.id(), ShExec(StrCat("echo | nc -w 5 ", AddressOf(a, 4), " 8000")));
+  EXPECT_THAT(seen.stdout(), StartsWith("a "));
+}
+
+TEST_F(NetworkTest, ContainersOfAnotherNetworkDoNot) {
+  MakeLan("lan", 1);
+  MakeLan("other", 2);
+  const v1::Container a = StartServer("a", AttachedSpec({"lan"}));
+  const v1::Container b = CreateAndStart(AttachedSpec({"other"}));
+  for (const int family : {4, 6}) {
+    EXPECT_FALSE(Ping(Inside(b), AddressOf(a, family)));
+    ExpectSilence(Inside(b), "TCP", AddressOf(a, family), 8000);
+  }
+}
+
+TEST_F(NetworkTest, OutsideReachesPublishedPortsOnly) {
+  MakeLan("lan", 1);
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  for (const char* host : {"0.0.0.0", "::"}) {
+    for (const char* protocol : {"tcp", "udp"}) {
+      Publish(&spec, host, 8080, 8000, protocol);
+    }
+  }
+  const v1::Container a = StartServer("a", spec);
+  for (const char* protocol : {"TCP", "UDP"}) {
+    ExpectAnswer(Outside(), protocol, kHostAddress, 8080,
+                 StrCat("a ", kOutsideAddress));
+    ExpectAnswer(Outside(), protocol, kHostAddress6, 8080,
+                 StrCat("a ", kOutsideAddress6));
+  }
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8000);
+  for (const int family : {4, 6}) {
+    EXPECT_FALSE(Ping(Outside(), AddressOf(a, family)));
+    ExpectSilence(Outside(), "TCP", AddressOf(a, family), 8000);
+  }
+  EXPECT_THAT(Delete(a.id()), IsOk());
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8080);
+}
+
+TEST_F(NetworkTest, PublishedPortsAreReachedFromTheHostAndFromInside) {
+  MakeLan("lan", 1);
+  MakeLan("other", 2);
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "0.0.0.0", 8080, 8000);
+  const v1::Container a = StartServer("a", spec);
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  const v1::Container c = CreateAndStart(AttachedSpec({"other"}));
+  const std::string gateway = "a 10.77.1.1";
+  ExpectAnswer(Host(), "TCP", "127.0.0.1", 8080, gateway);
+  ExpectAnswer(Host(), "TCP", kHostAddress, 8080, gateway);
+  // Itself, a sibling, another network.
+  ExpectAnswer(Inside(a), "TCP", kHostAddress, 8080, gateway);
+  ExpectAnswer(Inside(b), "TCP", kHostAddress, 8080, gateway);
+  ExpectAnswer(Inside(c), "TCP", kHostAddress, 8080,
+               StrCat("a ", AddressOf(c, 4)));
+}
+
+TEST_F(NetworkTest, PortsAreOfLoopbackByDefault) {
+  MakeLan("lan", 1);
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "", 8081, 8000);
+  const v1::Container a = StartServer("a", spec);
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  ExpectAnswer(Host(), "TCP", "127.0.0.1", 8081, "a 10.77.1.1");
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8081);
+  ExpectSilence(Inside(b), "TCP", kHostAddress, 8081);
+  // A neighbour that sends packets to 127.0.0.1 through the wire.
+  Shell(Outside(),
+        "ip route add 127.0.0.1/32 via 192.0.2.1 table 77 src 192.0.2.2;"
+        "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet;"
+        "ip rule add to 127.0.0.1 dport 8081 ipproto tcp table 77 pref 0;"
+        "ip rule del pref 0 lookup local; ip rule add pref 1 lookup local");
+  ExpectSilence(Outside(), "TCP", "127.0.0.1", 8081);
+  Shell(Outside(),
+        "ip rule add pref 0 lookup local; ip rule del pref 1;"
+        "ip rule del to 127.0.0.1 dport 8081 ipproto tcp table 77");
+}
+
+TEST_F(NetworkTest, APortOfOneAddressIsOnlyThere) {
+  MakeLan("lan", 1);
+  Shell(Host(), "ip addr add 192.0.2.9/24 dev out");
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "192.0.2.9", 8080, 8000);
+  StartServer("a", spec);
+  ExpectAnswer(Outside(), "TCP", "192.0.2.9", 8080,
+               StrCat("a ", kOutsideAddress));
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8080);
+  Shell(Host(), "ip addr del 192.0.2.9/24 dev out");
+}
+
+TEST_F(NetworkTest, ARangeOfPortsKeepsItsOrder) {
+  MakeLan("lan", 1);
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "0.0.0.0", 9000, 7998);
+  spec.mutable_network()->mutable_ports(0)->set_count(4);
+  StartServer("a", spec);
+  ExpectAnswer(Outside(), "TCP", kHostAddress, 9002,
+               StrCat("a ", kOutsideAddress));
+  ExpectSilence(Outside(), "TCP", kHostAddress, 9001);
+}
+
+TEST_F(NetworkTest, TheOutsideSeesTheHostsAddress) {
+  MakeLan("lan", 1);
+  const v1::Container a = CreateAndStart(AttachedSpec({"lan"}));
+  Serve(Outside(), "outside");
+  for (const char* protocol : {"TCP", "UDP"}) {
+    ExpectAnswer(Inside(a), protocol, kOutsideAddress, 8000,
+                 StrCat("outside ", kHostAddress));
+    ExpectAnswer(Inside(a), protocol, kOutsideAddress6, 8000,
+                 StrCat("outside ", kHostAddress6));
+  }
+  ExpectPing(Inside(a), kOutsideAddress);
+}
+
+TEST_F(NetworkTest, ARoutedNetworkShowsItsOwnAddresses) {
+  v1::NetworkSpec network = NetworkOf("routed", {"10.77.1.0/24"});
+  network.mutable_nat4()->set_routed(true);
+  network.set_ingress(true);
+  MakeNetwork(network);
+  const v1::Container a = StartServer("a", AttachedSpec({"routed"}));
+  Serve(Outside(), "outside");
+  ExpectAnswer(Inside(a), "TCP", kOutsideAddress, 8000,
+               StrCat("outside ", AddressOf(a, 4)));
+  ExpectAnswer(Outside(), "TCP", AddressOf(a, 4), 8000,
+               StrCat("a ", kOutsideAddress));
+}
+
+TEST_F(NetworkTest, AnInternalNetworkHasNoWayOut) {
+  v1::NetworkSpec network =
+      NetworkOf("inner", {"10.77.1.0/24", "fd00:77:1::/64"});
+  network.set_internal(true);
+  MakeNetwork(network);
+  const v1::Container a = StartServer("a", AttachedSpec({"inner"}));
+  const v1::Container b = CreateAndStart(AttachedSpec({"inner"}));
+  Serve(Outside(), "outside");
+  ExpectAnswer(Inside(b), "TCP", AddressOf(a, 4), 8000,
+               StrCat("a ", AddressOf(b, 4)));
+  // Also not with a route that the container makes itself.
+  for (const char* route :
+       {"ip route add default via 10.77.1.1",
+        "ip -6 route add default via fd00:77:1::1 || true"}) {
+    Shell(Inside(a), route);
+  }
+  EXPECT_FALSE(Ping(Inside(a), kOutsideAddress));
+  ExpectSilence(Inside(a), "TCP", kOutsideAddress, 8000);
+  ExpectSilence(Inside(a), "TCP", kOutsideAddress6, 8000);
+  ExpectSilence(Outside(), "TCP", AddressOf(a, 4), 8000);
+}
+
+TEST_F(NetworkTest, EndpointsAreKeptApartOnRequest) {
+  v1::NetworkSpec network =
+      NetworkOf("apart", {"10.77.1.0/24", "fd00:77:1::/64"});
+  network.set_isolate_endpoints(true);
+  MakeNetwork(network);
+  const v1::Container a = StartServer("a", AttachedSpec({"apart"}));
+  const v1::Container b = CreateAndStart(AttachedSpec({"apart"}));
+  Serve(Outside(), "outside");
+  for (const int family : {4, 6}) {
+    EXPECT_FALSE(Ping(Inside(b), AddressOf(a, family)));
+    ExpectSilence(Inside(b), "TCP", AddressOf(a, family), 8000);
+  }
+  // Not by its hardware address, and no answer in the gateway's name.
+  EXPECT_FALSE(Succeeds(Inside(b), {"busybox", "arping", "-c", "1", "-w", "1",
+                                    "-I", "eth0", AddressOf(a, 4)}));
+  ExpectPing(Inside(b), "10.77.1.1");
+  ExpectAnswer(Inside(b), "TCP", kOutsideAddress, 8000,
+               StrCat("outside ", kHostAddress));
+}
+
+TEST_F(NetworkTest, NetworksThatAreBothOpenReachEachOther) {
+  for (int i = 1; i <= 2; ++i) {
+    v1::NetworkSpec network =
+        NetworkOf(StrCat("open", i), {StrCat("10.77.", i, ".0/24")});
+    network.set_isolation(v1::NETWORK_ISOLATION_NONE);
+    MakeNetwork(network);
+  }
+  const v1::Container a = StartServer("a", AttachedSpec({"open1"}));
+  const v1::Container b = CreateAndStart(AttachedSpec({"open2"}));
+  ExpectAnswer(Inside(b), "TCP", AddressOf(a, 4), 8000,
+               StrCat("a ", AddressOf(b, 4)));
+}
+
+TEST_F(NetworkTest, PointToPointLinksWorkLikeBridges) {
+  v1::NetworkSpec network =
+      NetworkOf("links", {"10.77.1.0/24", "fd00:77:1::/64"});
+  network.set_driver("ptp");
+  MakeNetwork(network);
+  v1::ContainerSpec spec = AttachedSpec({"links"});
+  Publish(&spec, "0.0.0.0", 8080, 8000);
+  const v1::Container a = StartServer("a", spec);
+  const v1::Container b = CreateAndStart(AttachedSpec({"links"}));
+  Serve(Outside(), "outside");
+  for (const int family : {4, 6}) {
+    ExpectAnswer(Inside(b), "TCP", AddressOf(a, family), 8000,
+                 StrCat("a ", AddressOf(b, family)));
+  }
+  ExpectAnswer(Inside(a), "TCP", kOutsideAddress, 8000,
+               StrCat("outside ", kHostAddress));
+  ExpectAnswer(Outside(), "TCP", kHostAddress, 8080,
+               StrCat("a ", kOutsideAddress));
+  ExpectSilence(Outside(), "TCP", AddressOf(a, 4), 8000);
+}
+
+}  // namespace
+}  // namespace caisson::testing
