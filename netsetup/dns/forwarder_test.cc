@@ -31,9 +31,12 @@ constexpr absl::Duration kShort = absl::Milliseconds(60);
 
 class ForwarderTest : public ::testing::Test {
  protected:
-  void Open(const ForwardLimits& limits, size_t upstreams = 1) {
-    CAISSON_ASSERT_OK_AND_ASSIGN(responder_,
-                                 Responder::Open({.forward = limits}));
+  void Open(const ForwardLimits& limits, size_t upstreams = 1,
+            size_t pending_of_network = 1024) {
+    CAISSON_ASSERT_OK_AND_ASSIGN(
+        responder_,
+        Responder::Open(
+            {.forward = limits, .pending_of_network = pending_of_network}));
     responder_->SetZone(
         "n", MakeZone({.domain = "net"},
                       {{.name = "web", .addresses = Addresses({"10.0.0.2"})}}));
@@ -227,6 +230,30 @@ TEST_F(ForwarderTest, PendingQuestionsOfAllAreLimited) {
     client.Send(MakeQuery({.name = "a.example", .id = id}));
   }
   EXPECT_EQ(ReadReply(client.Receive()).id, 3);
+}
+
+TEST_F(ForwarderTest, OneNetworkLeavesRoomForOthers) {
+  Open({.timeout = kLong, .next_after = kLong}, 1, 2);
+  responder_->SetZone("m", MakeZone({}, {}));
+  CAISSON_ASSERT_OK_AND_ASSIGN(
+      const std::vector<SocketAddress> other,
+      responder_->Add("m", {.addresses = Addresses({"127.0.0.1"}), .port = 0}));
+  TestDatagrams client = Client();
+  for (uint16_t id = 1; id <= 3; ++id) {
+    client.Send(MakeQuery({.name = "a.example", .id = id}));
+  }
+  EXPECT_EQ(ReadReply(client.Receive()).id, 3);
+  for (int i = 0; i < 2; ++i) {
+    upstream().Reply("192.0.2.7");
+    EXPECT_EQ(ReadReply(client.Receive()).code, LDNS_RCODE_NOERROR);
+    client.Send(MakeQuery({.name = "a.example"}));
+  }
+  TestDatagrams neighbour = TestDatagrams::ConnectTo(other[0]);
+  upstream().datagrams().Receive();
+  upstream().datagrams().Receive();
+  neighbour.Send(MakeQuery({.name = "a.example"}));
+  upstream().Reply("192.0.2.7");
+  EXPECT_EQ(ReadReply(neighbour.Receive()).code, LDNS_RCODE_NOERROR);
 }
 
 TEST_F(ForwarderTest, HundredsOfQuestionsAtOnce) {

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "netsetup/dns/answer.h"
 #include "runtime/base/status_macros.h"
 
 namespace caisson::netsetup::dns {
@@ -175,7 +174,7 @@ bool NetworkServer::HandleQuery(ByteView query, Transport transport,
   const std::vector<ZonePtr> view = shared_.zones->ViewOf(network_, client);
   std::vector<const Zone*> zones;
   for (const ZonePtr& zone : view) zones.push_back(zone.get());
-  Answer answer = BuildAnswer(zones, query, transport, NextRotation());
+  const Answer answer = BuildAnswer(zones, query, transport, NextRotation());
   switch (answer.action) {
     case Answer::Action::kDrop:
       ++shared_.stats->dropped;
@@ -184,17 +183,32 @@ bool NetworkServer::HandleQuery(ByteView query, Transport transport,
       send(answer.response);
       return true;
     case Answer::Action::kForward:
-      break;
+      ForwardQuery(query, transport, answer, client, std::move(send));
+      return true;
+  }
+  return false;
+}
+
+void NetworkServer::ForwardQuery(ByteView query, Transport transport,
+                                 const Answer& answer, const IpAddress& client,
+                                 Sender send) {
+  if (*pending_ >= shared_.limits->pending_of_network) {
+    send(BuildError(query, ResponseCode::kServerFailure));
+    return;
   }
   ++shared_.stats->forwarded;
+  ++*pending_;
   shared_.forwarder->Forward(
       {.query = Bytes(query.begin(), query.end()),
        .question_end = answer.question_end,
        .transport = transport,
        .max_reply_bytes = answer.max_reply_bytes,
        .client = client,
-       .reply = [send = std::move(send)](const Bytes& reply) { send(reply); }});
-  return true;
+       .reply = [send = std::move(send),
+                 pending = pending_](const Bytes& reply) {
+         --*pending;
+         send(reply);
+       }});
 }
 
 // Weyl's sequence: its upper bits are spread evenly, and so is every second

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "netsetup/dns/answer.h"
 #include "netsetup/dns/client_stream.h"
 #include "netsetup/dns/forwarder.h"
 #include "netsetup/dns/loop.h"
@@ -70,6 +71,8 @@ class NetworkServer {
   void AddStream(base::UniqueFd fd, const IpAddress& client);
   void RemoveStream(uint64_t id);
   bool IsFull(const IpAddress& client) const;
+  void ForwardQuery(ByteView query, Transport transport, const Answer& answer,
+                    const IpAddress& client, Sender send);
   // False: the client gets nothing.
   bool HandleQuery(ByteView query, Transport transport, const IpAddress& client,
                    Sender send);
@@ -80,6 +83,8 @@ class NetworkServer {
   std::vector<ListenerPtr> listeners_;
   uint64_t last_stream_ = 0;
   uint32_t rotation_ = 0;
+  // Questions of this network that others are asked; outlives it with them.
+  std::shared_ptr<size_t> pending_ = std::make_shared<size_t>(0);
   absl::flat_hash_map<uint64_t, Stream> streams_;
   absl::btree_map<IpAddress, size_t> clients_;  // their streams
 };

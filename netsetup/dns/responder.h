@@ -28,6 +28,8 @@ namespace caisson::netsetup::dns {
 
 struct ResponderLimits {
   ForwardLimits forward;
+  // A client may have many addresses, but only one network.
+  size_t pending_of_network = 256;
   // TCP connections, and how long one may do nothing.
   size_t streams_of_network = 64;
   size_t streams_of_client = 16;

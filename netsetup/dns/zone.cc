@@ -62,7 +62,11 @@ ZonePtr Zone::Without(const ZoneEntry& entry) const {
 void Zone::Add(const ZoneEntry& entry) {
   for (const std::string& name : NamesOf(entry)) {
     std::vector<IpAddress>& known = names_.Change(name);
-    known.insert(known.end(), entry.addresses.begin(), entry.addresses.end());
+    for (const IpAddress& address : entry.addresses) {
+      if (std::find(known.begin(), known.end(), address) == known.end()) {
+        known.push_back(address);
+      }
+    }
   }
   const Client client = {.pointer = PointerOf(entry),
                          .other_networks = entry.other_networks};

@@ -70,7 +70,8 @@ class Zone {
   static absl::StatusOr<ZonePtr> Build(const ZoneOptions& options,
                                        std::span<const ZoneEntry> entries);
 
-  // The same zone with one entry more, or without one that it has.
+  // The same zone with one entry more, or without one. Either twice is no
+  // harm.
   ZonePtr With(const ZoneEntry& entry) const;
   ZonePtr Without(const ZoneEntry& entry) const;
 

@@ -22,6 +22,7 @@ using base::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using Kind = ZoneAnswer::Kind;
 
 // "\3web\3net" as "web.net".
@@ -157,6 +158,9 @@ TEST(ZoneTest, AChangeIsANewZone) {
   EXPECT_EQ(Find(*without->Without(more), "new.net").kind, Kind::kMissing);
   // Twice is no harm.
   EXPECT_EQ(Find(*without->Without(Entries()[0]), "db.1").kind, Kind::kFound);
+  EXPECT_THAT(Find(*with->With(more), "new").addresses, SizeIs(1));
+  EXPECT_EQ(Find(*with->With(more)->Without(more), "new.net").kind,
+            Kind::kMissing);
 }
 
 // What a zone says about every name that there may be.
