@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
@@ -171,6 +173,18 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     return expected;
   };
   sources.networks = [this] { return networks_->Inventory(); };
+  sources.add_networks = [this](Info* info) {
+    const Networks::Facts facts = networks_->facts();
+    info->features.insert(info->features.end(), facts.features.begin(),
+                          facts.features.end());
+    for (const std::string& chain : facts.foreign_drops) {
+      Warning warning;
+      warning.code = "FOREIGN_FIREWALL";
+      warning.text = absl::StrCat(
+          chain, " drops forwarded packets, also those of containers");
+      info->warnings.push_back(std::move(warning));
+    }
+  };
   sources.repair_networks = [this] { return networks_->Repair(); };
   system_ =
       std::make_unique<HostSystem>(std::move(sources), env_.store, &executor_);

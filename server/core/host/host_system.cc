@@ -55,6 +55,7 @@ std::map<std::string, int64_t> CountsOf(const store::Catalog& catalog) {
   }
   const store::Catalog::Counts all = catalog.counts();
   counts["execs"] = static_cast<int64_t>(all.execs);
+  counts["networks"] = static_cast<int64_t>(all.networks);
   counts["requests"] = static_cast<int64_t>(all.requests);
   counts["tombstones"] = static_cast<int64_t>(all.tombstones);
   return counts;
@@ -87,6 +88,7 @@ Info HostSystem::GetInfo() const {
   info.limits = sources_.limits;
   for (const char* type : kEventTypes) info.event_types.emplace_back(type);
   info.counts = CountsOf(store_->catalog());
+  sources_.add_networks(&info);
   const store::StoreHealth health = store_->health();
   if (!health.last_error.ok()) {
     Warning warning;

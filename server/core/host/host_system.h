@@ -31,6 +31,8 @@ class HostSystem : public System {
     // What networks have on the host, and putting it right; block.
     std::function<absl::StatusOr<std::vector<AuditObject>>()> networks;
     std::function<absl::Status()> repair_networks;
+    // What networks add to GetInfo; never waits.
+    std::function<void(Info*)> add_networks;
     std::map<std::string, int64_t> limits;
   };
 

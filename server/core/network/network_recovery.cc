@@ -1,15 +1,18 @@
 // What an earlier daemon left, and audits: rows against the host.
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 
 #include "netsetup/ipam/pool.h"
 #include "netsetup/network/network.h"
+#include "netsetup/probe.h"
 #include "runtime/base/error_detail.h"
 #include "runtime/base/log.h"
 #include "runtime/base/random_id.h"
@@ -64,7 +67,55 @@ absl::Status Networks::Recover() {
     done.Notify();
   });
   done.WaitForNotification();
+  // Takes longer than a start may.
+  lane_thread_.Post([this] {
+    DetectFeatures();
+    DetectForeignDrops();
+  });
   return result;
+}
+
+Networks::Facts Networks::facts() const {
+  absl::MutexLock lock(&facts_mutex_);
+  return facts_;
+}
+
+void Networks::DetectFeatures() {
+  const auto features = netsetup::DetectFeatures();
+  if (!features.ok()) {
+    CAISSON_LOG(kWarning, "what networks this kernel has is not known",
+                {"error", features.status().ToString()});
+    return;
+  }
+  absl::MutexLock lock(&facts_mutex_);
+  for (const netsetup::Feature& feature : *features) {
+    std::string name = absl::StrCat("network_", feature.name);
+    std::replace(name.begin(), name.end(), '-', '_');
+    facts_.features.push_back(
+        {std::move(name), feature.is_there(), feature.missing_because});
+  }
+}
+
+// Accepting a packet in our table does not help where another one drops it.
+void Networks::DetectForeignDrops() {
+  if (lane_ == nullptr) return;
+  const auto drops = lane_->ForeignDrops();
+  if (!drops.ok()) {
+    CAISSON_LOG(kWarning, "other firewalls are not seen",
+                {"error", drops.status().ToString()});
+    return;
+  }
+  std::vector<std::string> names;
+  for (const netsetup::nft::ForeignDrop& drop : *drops) {
+    names.push_back(
+        absl::StrCat(drop.family, "/", drop.table, "/", drop.chain));
+  }
+  absl::MutexLock lock(&facts_mutex_);
+  if (names != facts_.foreign_drops && !names.empty()) {
+    CAISSON_LOG(kWarning, "another firewall drops forwarded packets",
+                {"chains", absl::StrJoin(names, " ")});
+  }
+  facts_.foreign_drops = std::move(names);
 }
 
 // Undoes and finishes what was begun, and fills the book.
@@ -179,6 +230,7 @@ void Networks::EnsureWatch() {
 }
 
 void Networks::OnNews(const NetworkWatch::News& news) {
+  if (news.foreign_chains_changed) DetectForeignDrops();
   if (news.table_changed) {
     const absl::StatusOr<bool> mended = lane_->MendTable();
     if (!mended.ok()) {

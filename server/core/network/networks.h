@@ -17,11 +17,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 
 #include "runtime/base/unique_fd.h"
+#include "runtime/linux/host_facts.h"
 #include "runtime/spec/network.h"
 #include "server/core/executor.h"
 #include "server/core/network/network_book.h"
@@ -91,6 +94,14 @@ class Networks {
   // The DNS servers that a container with these endpoints shall ask.
   std::vector<std::string> NameServersOf(const Endpoints& endpoints) const;
 
+  // What this kernel can do for networks, and who stands in their way. Empty
+  // until the lane had time to look.
+  struct Facts {
+    std::vector<linux_::Feature> features;   // "network_macvlan"
+    std::vector<std::string> foreign_drops;  // "inet/filter/forward"
+  };
+  Facts facts() const;
+
   // --- For audits; block.
   absl::StatusOr<std::vector<AuditObject>> Inventory();
   // Puts right what Inventory finds.
@@ -138,12 +149,17 @@ class Networks {
   absl::Status AuditTable(std::vector<AuditObject>* objects);
   absl::Status AuditLeases(std::vector<AuditObject>* objects);
 
+  void DetectFeatures();
+  void DetectForeignDrops();
+
   const Options options_;
   NetworkBook book_;
   Executor lane_thread_;
   // Of its thread. Null, with the reason: this host can have no networks.
   std::unique_ptr<NetworkLane> lane_;
   absl::Status lane_status_;
+  mutable absl::Mutex facts_mutex_;
+  Facts facts_ ABSL_GUARDED_BY(facts_mutex_);
   std::map<std::string, LiveContainer> live_;  // by container id
   std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
