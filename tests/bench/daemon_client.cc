@@ -62,18 +62,24 @@ v1::ContainerSpec DaemonClient::Spec(
   return spec;
 }
 
-void DaemonClient::AddPhases(const v1::Timings& timings) {
+void DaemonClient::AddPhases(const std::string& prefix,
+                             const v1::Timings& timings) {
   for (const auto& phase : timings.phases()) {
-    phases_ns_[phase.name()].push_back(phase.duration().seconds() *
-                                           int64_t{1'000'000'000} +
-                                       phase.duration().nanos());
+    phases_ns_[absl::StrCat(prefix, "phase ", phase.name())].push_back(
+        phase.duration().seconds() * int64_t{1'000'000'000} +
+        phase.duration().nanos());
   }
 }
 
 absl::StatusOr<int64_t> DaemonClient::TimeRun(
-    const std::vector<std::string>& argv) {
+    const std::vector<std::string>& argv, const std::string& network) {
   v1::RunRequest request;
-  *request.mutable_start()->mutable_spec() = Spec(argv);
+  v1::ContainerSpec& spec = *request.mutable_start()->mutable_spec();
+  spec = Spec(argv);
+  if (!network.empty()) {
+    spec.mutable_network()->mutable_attach()->add_networks()->set_network(
+        network);
+  }
   const int64_t start = absl::GetCurrentTimeNanos();
   grpc::ClientContext context;
   auto stream = containers_->Run(&context);
@@ -83,7 +89,8 @@ absl::StatusOr<int64_t> DaemonClient::TimeRun(
   absl::Status status = Drain(*stream, "Run", started, bytes);
   const int64_t elapsed = absl::GetCurrentTimeNanos() - start;
   if (!status.ok()) return status;
-  AddPhases(started.started().timings());
+  AddPhases(network.empty() ? "Run " : "Run with a network, ",
+            started.started().timings());
   return elapsed;
 }
 

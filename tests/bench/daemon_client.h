@@ -26,9 +26,10 @@ class DaemonClient {
   explicit DaemonClient(const std::string& address);
 
   // One Run of argv with delete_after_exit 0, from the first message to the
-  // status of the stream. The phases that the daemon reports are added up in
-  // phases_ns().
-  absl::StatusOr<int64_t> TimeRun(const std::vector<std::string>& argv);
+  // status of the stream, on the network of that name (empty: none). The phases
+  // that the daemon reports are added up in phases_ns().
+  absl::StatusOr<int64_t> TimeRun(const std::vector<std::string>& argv,
+                                  const std::string& network = "");
 
   // Create, Start, Wait and Delete as four unary calls.
   absl::StatusOr<int64_t> TimeFourCalls(const std::vector<std::string>& argv);
@@ -62,13 +63,14 @@ class DaemonClient {
   // The host directory that the containers of this client share.
   void set_rootfs(std::string path) { rootfs_ = std::move(path); }
 
+  // By "Run phase START", "Run with a network, phase START".
   const std::map<std::string, std::vector<int64_t>>& phases_ns() const {
     return phases_ns_;
   }
 
  private:
   v1::ContainerSpec Spec(const std::vector<std::string>& argv) const;
-  void AddPhases(const v1::Timings& timings);
+  void AddPhases(const std::string& prefix, const v1::Timings& timings);
 
   std::unique_ptr<v1::ContainerService::Stub> containers_;
   std::unique_ptr<v1::ExecService::Stub> execs_;

@@ -29,6 +29,7 @@ namespace {
 
 constexpr char kBackToBack[] = "back-to-back";
 constexpr char kIdle[] = "idle 100 ms";
+constexpr char kNetworkRun[] = "Run, default network";
 
 struct Options {
   std::string address;
@@ -78,6 +79,9 @@ absl::StatusOr<std::vector<Operation>> Operations(const Options& options,
       {"floor", [&options, list = *list] { return TimeFloor(options, list); }});
   operations.push_back(
       {"Run", [&client] { return client.TimeRun({"/bin/true"}); }});
+  operations.push_back({kNetworkRun, [&client] {
+                          return client.TimeRun({"/bin/true"}, "default");
+                        }});
   operations.push_back({"Create+Start+Wait+Delete", [&client] {
                           return client.TimeFourCalls({"/bin/true"});
                         }});
@@ -133,7 +137,7 @@ absl::Status Alternate(const std::vector<Operation>& operations, int rounds,
 
 void AddPhases(const DaemonClient& client, Report& report) {
   for (const auto& [name, samples] : client.phases_ns()) {
-    report.figures.push_back({.name = absl::StrCat("Run phase ", name, ", p50"),
+    report.figures.push_back({.name = absl::StrCat(name, ", p50"),
                               .value = Summarize(samples).p50_ms,
                               .unit = "ms"});
   }
@@ -285,6 +289,10 @@ void AddRatioTargets(const Options& options, Report& report) {
         {.name = absl::StrCat("Run / floor, ", mode),
          .value = PairedRatio(run, SamplesOf(report, "floor", mode)),
          .target = 2.5});
+    report.targets.push_back(
+        {.name = absl::StrCat(kNetworkRun, " - Run, ms, ", mode),
+         .value = PairedDifferenceMs(SamplesOf(report, kNetworkRun, mode), run),
+         .target = 1.5});
     if (!options.runc_bundle.empty()) {
       report.targets.push_back(
           {.name = absl::StrCat("runc run / Run, ", mode),

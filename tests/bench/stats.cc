@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <utility>
 
 namespace caisson::bench {
 namespace {
@@ -40,6 +41,14 @@ double PairedRatio(const Samples& numerator, const Samples& denominator) {
   }
   std::sort(ratios.begin(), ratios.end());
   return Percentile(ratios, 0.5);
+}
+
+double PairedDifferenceMs(const Samples& longer, const Samples& shorter) {
+  Samples differences;
+  for (size_t i = 0; i < std::min(longer.size(), shorter.size()); ++i) {
+    differences.push_back(longer[i] - shorter[i]);
+  }
+  return Summarize(std::move(differences)).p50_ms;
 }
 
 }  // namespace caisson::bench

@@ -26,6 +26,9 @@ Summary Summarize(Samples samples);
 // taken side by side; 0 when there are none.
 double PairedRatio(const Samples& numerator, const Samples& denominator);
 
+// Median of what each sample took longer than the one at its side.
+double PairedDifferenceMs(const Samples& longer, const Samples& shorter);
+
 }  // namespace caisson::bench
 
 #endif  // CAISSON_TESTS_BENCH_STATS_H_

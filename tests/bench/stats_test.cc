@@ -32,5 +32,13 @@ TEST(StatsTest, PairedRatioIsTheMedianOfRatiosNotTheRatioOfMedians) {
   EXPECT_DOUBLE_EQ(PairedRatio({2, 200, 50}, {1, 100, 5}), 2.0);
 }
 
+TEST(StatsTest, PairedDifferenceIsTheMedianOfDifferences) {
+  // Differences of 1, 1 and 70 ms: the slow third pair must not move the
+  // result.
+  EXPECT_DOUBLE_EQ(PairedDifferenceMs({3'000'000, 5'000'000, 75'000'000},
+                                      {2'000'000, 4'000'000, 5'000'000}),
+                   1.0);
+}
+
 }  // namespace
 }  // namespace caisson::bench
