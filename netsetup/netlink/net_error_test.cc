@@ -52,7 +52,7 @@ TEST(NetErrorTest, EveryClassHasItsCode) {
   const struct {
     int err;
     absl::StatusCode code;
-  } kCases[] = {
+  } cases[] = {
       {EINVAL, absl::StatusCode::kInvalidArgument},
       {ENODEV, absl::StatusCode::kNotFound},
       {EEXIST, absl::StatusCode::kAlreadyExists},
@@ -64,7 +64,7 @@ TEST(NetErrorTest, EveryClassHasItsCode) {
       {ENOBUFS, absl::StatusCode::kUnavailable},
       {EIO, absl::StatusCode::kInternal},
   };
-  for (const auto& one : kCases) {
+  for (const auto& one : cases) {
     EXPECT_EQ(NetErrorFrom(one.err, "x", "y").code(), one.code) << one.err;
   }
 }

@@ -96,7 +96,7 @@ TEST(ReplyTest, AMessageLongerThanTheDatagramEndsIt) {
 TEST(ReplyTest, ACappedAckHasItsTextBehindTheHeader) {
   // The request was long, but only its header is repeated.
   std::vector<uint8_t> payload = ErrorPayload(EINVAL, 400);
-  AppendAttribute(&payload, NLMSGERR_ATTR_MSG, std::string("no such", 8));
+  AppendAttribute(&payload, NLMSGERR_ATTR_MSG, std::string("no such\0", 8));
   AppendAttribute(&payload, NLMSGERR_ATTR_OFFS, std::string("\x1c\0\0\0", 4));
   Datagram datagram;
   datagram.Message(NLMSG_ERROR, NLM_F_CAPPED | NLM_F_ACK_TLVS, 1, payload);
