@@ -1,0 +1,454 @@
+// The daemon dies, or somebody changes the host behind its back: traffic goes
+// on, and afterwards everything is as it shall be.
+#include <signal.h>
+
+#include <atomic>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "runtime/base/str_cat.h"
+#include "tests/integration/network_fixture.h"
+#include "tests/leakcheck/proc.h"
+#include "tests/testing/children.h"
+
+namespace caisson::testing {
+namespace {
+
+using base::StrCat;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class NetworkRecoveryTest : public NetworkDaemonTest {
+ protected:
+  void TearDown() override {
+    if (!IsSkipped()) {
+      if (!daemon().running()) {
+        EXPECT_TRUE(daemon().Restart());
+      }
+      DeleteAll();
+      ReapAdopted();
+    }
+    NetworkDaemonTest::TearDown();
+  }
+
+  static void MakeLan() {
+    MakeNetwork(NetworkOf("lan", {"10.77.1.0/24", "fd00:77:1::/64"}));
+  }
+  // A container with a server, published as 8080 of all addresses.
+  v1::Container StartPublished() {
+    v1::ContainerSpec spec = AttachedSpec({"lan"});
+    Publish(&spec, "0.0.0.0", 8080, 8000);
+    const v1::Container container = CreateAndStart(spec);
+    if (container.status().pid() > 0) Serve(Inside(container), "a");
+    return container;
+  }
+  static void ExpectPublished() {
+    ExpectAnswer(Outside(), "TCP", kHostAddress, 8080,
+                 StrCat("a ", kOutsideAddress));
+  }
+  static std::string BridgeOf(const std::string& network) {
+    return StrCat("cb", GetNetwork(network).id().substr(0, 10));
+  }
+  // Marks what is ours.
+  static std::string Instance() {
+    for (const nlohmann::json& link :
+         Json(Host(), {"ip", "-j", "link", "show", "type", "bridge"})) {
+      const std::vector<std::string> words =
+          absl::StrSplit(link.value("ifalias", ""), ':');
+      if (words.size() > 1 && words[0] == "caisson") return words[1];
+    }
+    ADD_FAILURE() << "no bridge of ours";
+    return "";
+  }
+  static std::vector<v1::AuditObject> RepairHost() {
+    v1::RepairHostResponse response;
+    EXPECT_THAT(Call(stubs().system, &v1::SystemService::Stub::RepairHost,
+                     v1::RepairHostRequest(), &response),
+                IsOk());
+    EXPECT_THAT(response.failed(), IsEmpty());
+    return {response.removed().begin(), response.removed().end()};
+  }
+  static v1::Container Restarted(const std::string& id) {
+    v1::StopContainerRequest stop;
+    stop.set_container(id);
+    v1::StopContainerResponse stopped;
+    EXPECT_THAT(
+        Call(stubs().containers, &v1::ContainerService::Stub::StopContainer,
+             stop, &stopped),
+        IsOk());
+    Wait(id);
+    return Start(id);
+  }
+};
+
+TEST_F(NetworkRecoveryTest, ConnectionsOutliveTheDaemon) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  Interactive echo(
+      OptionsIn(Inside(a), {"setpriv", "--pdeathsig", "KILL", "socat",
+                            "TCP-LISTEN:7000,fork,reuseaddr", "EXEC:cat"}),
+      Interactive::Stdio::kPipes);
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  const v1::Container b = CreateAndStart(spec);
+  ASSERT_TRUE(PollUntil(absl::Seconds(10), [&] {
+    return Succeeds(Inside(b), {"socat", "-u", "OPEN:/dev/null",
+                                StrCat("TCP:", AddressOf(a, 4), ":7000")});
+  }));
+  // Through the bridge, and out through masquerade.
+  Interactive sibling(
+      OptionsIn(Inside(b),
+                {"socat", "-", StrCat("TCP:", AddressOf(a, 4), ":7000")}),
+      Interactive::Stdio::kPipes);
+  Interactive outside(
+      OptionsIn(Outside(), {"setpriv", "--pdeathsig", "KILL", "socat",
+                            "TCP-LISTEN:7000,fork,reuseaddr", "EXEC:cat"}),
+      Interactive::Stdio::kPipes);
+  ASSERT_TRUE(PollUntil(absl::Seconds(10), [&] {
+    return Succeeds(Inside(b), {"socat", "-u", "OPEN:/dev/null",
+                                StrCat("TCP:", kOutsideAddress, ":7000")});
+  }));
+  Interactive egress(
+      OptionsIn(Inside(b),
+                {"socat", "-", StrCat("TCP:", kOutsideAddress, ":7000")}),
+      Interactive::Stdio::kPipes);
+  const auto talk = [&](const std::string& word) {
+    for (Interactive* peer : {&sibling, &egress}) {
+      EXPECT_TRUE(peer->Write(word + "\n"));
+      EXPECT_TRUE(peer->WaitFor(word)) << word;
+    }
+  };
+  talk("before");
+  daemon().Kill9();
+  talk("without");
+  ExpectPublished();
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  talk("after");
+  ExpectPublished();
+  EXPECT_EQ(Get(a.id()).status().networks(0).SerializeAsString(),
+            a.status().networks(0).SerializeAsString());
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+  // And it still has what it has for itself alone.
+  v1::ContainerSpec other = AttachedSpec({"lan"});
+  Attachment(&other, 0)->add_addresses(AddressOf(a, 4));
+  EXPECT_THAT(TryStart(Create(other).id()),
+              FailsWith(grpc::StatusCode::ALREADY_EXISTS, "ADDRESS_IN_USE"));
+  v1::ContainerSpec port = AttachedSpec({"lan"});
+  Publish(&port, "0.0.0.0", 8080, 8000);
+  EXPECT_THAT(TryStart(Create(port).id()),
+              FailsWith(grpc::StatusCode::ALREADY_EXISTS, "PORT_IN_USE"));
+}
+
+TEST_F(NetworkRecoveryTest, PublishedConnectionsOutliveTheDaemon) {
+  MakeLan();
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "0.0.0.0", 8090, 7000);
+  const v1::Container a = CreateAndStart(spec);
+  Interactive echo(
+      OptionsIn(Inside(a), {"setpriv", "--pdeathsig", "KILL", "socat",
+                            "TCP-LISTEN:7000,fork,reuseaddr", "EXEC:cat"}),
+      Interactive::Stdio::kPipes);
+  const std::string target = StrCat("TCP:", kHostAddress, ":8090");
+  ASSERT_TRUE(PollUntil(absl::Seconds(10), [&] {
+    return Succeeds(Outside(), {"socat", "-u", "OPEN:/dev/null", target});
+  }));
+  Interactive peer(OptionsIn(Outside(), {"socat", "-", target}),
+                   Interactive::Stdio::kPipes);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_TRUE(peer.Write(StrCat("round ", round, "\n")));
+    EXPECT_TRUE(peer.WaitFor(StrCat("round ", round)));
+    ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  }
+  EXPECT_TRUE(peer.Write("last\n"));
+  EXPECT_TRUE(peer.WaitFor("last"));
+}
+
+TEST_F(NetworkRecoveryTest, ExitWithoutADaemonReleasesEverything) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const std::string shim_stat = StrCat("/proc/", a.status().pid(), "/stat");
+  daemon().Kill9();
+  ASSERT_EQ(::kill(a.status().pid(), SIGKILL), 0);
+  ASSERT_TRUE(PollUntil(absl::Seconds(20), [&] {
+    return leakcheck::ParseStat(leakcheck::ReadText(shim_stat)).pid < 0;
+  }));
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  EXPECT_EQ(Wait(a.id()).signal(), "SIGKILL");
+  EXPECT_THAT(Get(a.id()).status().networks(), IsEmpty());
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8080);
+  EXPECT_TRUE(PollUntil(absl::Seconds(10), [] { return Links("cv").empty(); }));
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+  const v1::Container b = StartPublished();
+  ExpectPublished();
+  EXPECT_NE(AddressOf(b, 4), AddressOf(a, 4)) << "still in quarantine";
+}
+
+TEST_F(NetworkRecoveryTest, EveryRunHasAnEndpointOfItsOwn) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const v1::Container again = Restarted(a.id());
+  ASSERT_THAT(again.status().networks(), SizeIs(1));
+  EXPECT_EQ(again.status().run(), 2);
+  const v1::NetworkEndpoint& first = a.status().networks(0);
+  const v1::NetworkEndpoint& second = again.status().networks(0);
+  EXPECT_NE(AddressOf(again, 4), AddressOf(a, 4));
+  EXPECT_NE(second.mac(), first.mac());
+  EXPECT_NE(second.host_link(), first.host_link());
+  Serve(Inside(again), "a");
+  ExpectPublished();
+}
+
+TEST_F(NetworkRecoveryTest, KilledAtRandomMomentsNothingIsLeft) {
+  MakeLan();
+  std::minstd_rand random(20);
+  const int rounds = ScaledCount(8, 3);
+  for (int round = 0; round < rounds; ++round) {
+    std::atomic<bool> stop = false;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 3; ++i) {
+      clients.emplace_back([&stop, i] {
+        // Of its own, as the daemon's end makes the shared one void.
+        const Stubs own = Connect(daemon().address());
+        while (!stop) {
+          v1::ContainerSpec spec = AttachedSpec({"lan", "default"});
+          Publish(&spec, "0.0.0.0", 8080 + i, 8000);
+          v1::CreateContainerRequest create;
+          *create.mutable_spec() = spec;
+          v1::CreateContainerResponse created;
+          // Every call may fail: the daemon is killed meanwhile.
+          if (!Call(own.containers,
+                    &v1::ContainerService::Stub::CreateContainer, create,
+                    &created, absl::Seconds(5))
+                   .ok()) {
+            continue;
+          }
+          v1::StartContainerRequest start;
+          start.set_container(created.container().id());
+          v1::StartContainerResponse started;
+          Call(own.containers, &v1::ContainerService::Stub::StartContainer,
+               start, &started, absl::Seconds(5));
+          v1::DeleteContainerRequest gone;
+          gone.set_container(created.container().id());
+          gone.set_force(true);
+          v1::DeleteContainerResponse deleted;
+          Call(own.containers, &v1::ContainerService::Stub::DeleteContainer,
+               gone, &deleted, absl::Seconds(5));
+        }
+      });
+    }
+    absl::SleepFor(absl::Milliseconds(100 + random() % 300));
+    daemon().Kill9();
+    stop = true;
+    for (std::thread& client : clients) client.join();
+    ASSERT_TRUE(daemon().Restart()) << daemon().log();
+    std::vector<std::string> problems;
+    EXPECT_TRUE(PollUntil(absl::Seconds(10),
+                          [&] {
+                            problems = AuditProblems();
+                            return problems.empty();
+                          }))
+        << round << "\n"
+        << absl::StrJoin(problems, "\n");
+    if (HasFailure()) return;
+  }
+  DeleteAll();
+  EXPECT_TRUE(PollUntil(absl::Seconds(10), [] { return Links("cv").empty(); }))
+      << absl::StrJoin(Links("cv"), " ");
+  // Every port is free again.
+  for (int i = 0; i < 3; ++i) {
+    v1::ContainerSpec spec = AttachedSpec({"lan"});
+    Publish(&spec, "0.0.0.0", 8080 + i, 8000);
+    EXPECT_THAT(TryStart(Create(spec).id()), IsOk());
+  }
+}
+
+TEST_F(NetworkRecoveryTest, NetworksAreMadeOrNotWhenTheDaemonDies) {
+  std::minstd_rand random(21);
+  for (int round = 0; round < ScaledCount(6, 2); ++round) {
+    std::atomic<bool> stop = false;
+    std::thread client([&stop] {
+      const Stubs own = Connect(daemon().address());
+      for (int i = 0; !stop; ++i) {
+        v1::CreateNetworkRequest create;
+        *create.mutable_spec() = NetworkOf(StrCat("n", i % 5), {});
+        v1::CreateNetworkResponse created;
+        Call(own.networks, &v1::NetworkService::Stub::CreateNetwork, create,
+             &created, absl::Seconds(5));
+        v1::DeleteNetworkRequest gone;
+        gone.set_network(StrCat("n", (i + 2) % 5));
+        v1::DeleteNetworkResponse deleted;
+        Call(own.networks, &v1::NetworkService::Stub::DeleteNetwork, gone,
+             &deleted, absl::Seconds(5));
+      }
+    });
+    absl::SleepFor(absl::Milliseconds(50 + random() % 100));
+    daemon().Kill9();
+    stop = true;
+    client.join();
+    ASSERT_TRUE(daemon().Restart()) << daemon().log();
+    EXPECT_THAT(AuditProblems(), IsEmpty());
+    // Each has its bridge, and there is no other.
+    std::vector<std::string> names;
+    for (const v1::ManagedNetwork& network : ListNetworks()) {
+      if (network.status().up()) names.push_back(network.spec().name());
+    }
+    EXPECT_THAT(Links("cb"), SizeIs(names.size()));
+  }
+}
+
+TEST_F(NetworkRecoveryTest, FlushedFirewallIsMadeAnewWithinASecond) {
+  MakeLan();
+  StartPublished();
+  ExpectPublished();
+  const int64_t revision = Revision();
+  const std::string table = StrCat("caisson_", Instance());
+  const std::string before =
+      Run(Host(), {"nft", "-s", "list", "table", "inet", table});
+  Shell(Host(), "nft flush ruleset");
+  const absl::Time flushed = absl::Now();
+  EXPECT_TRUE(PollUntil(absl::Seconds(1),
+                        [&] {
+                          return RunIn(Host(), {"nft", "-s", "list", "table",
+                                                "inet", table})
+                                     .out == before;
+                        }))
+      << "after " << absl::Now() - flushed;
+  ExpectPublished();
+  const std::vector<v1::Event> events =
+      EventsUntil(revision, "network.repaired");
+  ASSERT_THAT(events, Not(IsEmpty()));
+  EXPECT_EQ(events.back().attributes().at("cause"), "firewall");
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+TEST_F(NetworkRecoveryTest, ForeignTablesAndLinksAreNotTouched) {
+  MakeLan();
+  StartPublished();
+  Shell(Host(),
+        "nft add table inet foreign;"
+        "nft add chain inet foreign c '{ type filter hook forward priority "
+        "10; }';"
+        "nft add rule inet foreign c ip daddr 203.0.113.1 drop;"
+        // Of another instance.
+        "ip link add cb0123456789 type bridge;"
+        "ip link set cb0123456789 up alias "
+        "caisson:0000000000000000:network:0123456789foreign;"
+        "ip link add cvforeign type veth peer cvforeign2");
+  const auto foreign = [] {
+    std::string all;
+    for (const std::string& line : StateOf(Host())) {
+      if (absl::StrContains(line, "foreign")) all += line + "\n";
+    }
+    return all;
+  };
+  const std::string before = foreign();
+  EXPECT_THAT(before, HasSubstr("203.0.113.1"));
+  Shell(Host(), StrCat("nft delete table inet caisson_", Instance()));
+  ExpectPublished();
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  RepairHost();
+  ExpectPublished();
+  EXPECT_EQ(foreign(), before);
+  Shell(Host(),
+        "nft delete table inet foreign; ip link del cb0123456789;"
+        "ip link del cvforeign");
+}
+
+TEST_F(NetworkRecoveryTest, ARemovedBridgeIsMadeAnew) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  const int64_t revision = Revision();
+  const std::string bridge = BridgeOf("lan");
+  Run(Host(), {"ip", "link", "del", bridge});
+  const absl::Time removed = absl::Now();
+  EXPECT_TRUE(PollUntil(absl::Seconds(1),
+                        [&] {
+                          return absl::StrContains(
+                              RunIn(Host(), {"ip", "addr", "show", bridge}).out,
+                              "10.77.1.1");
+                        }))
+      << "after " << absl::Now() - removed;
+  const std::vector<v1::Event> events =
+      EventsUntil(revision, "network.repaired");
+  ASSERT_THAT(events, Not(IsEmpty()));
+  EXPECT_EQ(events.back().attributes().at("cause"), "links");
+  for (const int family : {4, 6}) ExpectPing(Inside(b), AddressOf(a, family));
+  ExpectPublished();
+  EXPECT_EQ(Ask(Host(), "TCP", "127.0.0.1", 8080), "a 10.77.1.1");
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+TEST_F(NetworkRecoveryTest, ARemovedLinkOfAContainerIsMadeAnew) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const std::string before =
+      Run(Inside(a), {"ip", "-o", "addr", "show", "scope", "global"});
+  Run(Host(), {"ip", "link", "del", a.status().networks(0).host_link()});
+  std::string after;
+  EXPECT_TRUE(PollUntil(absl::Seconds(5), [&] {
+    after = Run(Inside(a), {"ip", "-o", "addr", "show", "scope", "global"});
+    return after == before;
+  })) << after;
+  ExpectPublished();
+  EXPECT_TRUE(Ping(Inside(a), kOutsideAddress));
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+TEST_F(NetworkRecoveryTest, WhatWasRemovedWhileTheDaemonWasDeadIsMadeAnew) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  const std::string bridge = BridgeOf("lan");
+  daemon().Kill9();
+  Shell(Host(),
+        StrCat("nft flush ruleset; ip link del ",
+               a.status().networks(0).host_link(), "; ip link del ", bridge));
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  ExpectPublished();
+  for (const int family : {4, 6}) ExpectPing(Inside(b), AddressOf(a, family));
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+TEST_F(NetworkRecoveryTest, OrphansAreToldAndRemoved) {
+  MakeLan();
+  const std::string tag = StrCat("caisson:", Instance());
+  Shell(Host(), StrCat("ip link add cb0123456789 type bridge;"
+                       "ip link set cb0123456789 alias ",
+                       tag, ":network:0123456789abcdef0123456789abcdef;",
+                       "ip link add cv0123456789a type veth peer name cvpeer;"
+                       "ip link set cv0123456789a alias ",
+                       tag, ":endpoint:0123456789abcdef0123456789abcdef"));
+  const std::vector<std::string> problems = AuditProblems();
+  EXPECT_THAT(problems, Contains(HasSubstr("cb0123456789")));
+  RepairHost();
+  EXPECT_THAT(Links("cb0123456789"), IsEmpty());
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+TEST_F(NetworkRecoveryTest, AProcessThatHoldsTheNamespaceReachesNobody) {
+  MakeLan();
+  const v1::Container a = StartPublished();
+  const v1::Container b = CreateAndStart(AttachedSpec({"lan"}));
+  // The servers of the test are such processes too.
+  EXPECT_THAT(Delete(a.id()), IsOk());
+  EXPECT_TRUE(PollUntil(absl::Seconds(5),
+                        [&] { return !Ping(Inside(b), AddressOf(a, 4)); }));
+  ExpectSilence(Outside(), "TCP", kHostAddress, 8080);
+  RepairHost();
+  EXPECT_THAT(Links("cv"), SizeIs(1)) << "of b alone";
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace caisson::testing
