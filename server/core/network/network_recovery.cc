@@ -62,8 +62,15 @@ absl::Status Networks::Recover() {
     }
     result = RecoverRows();
     if (result.ok()) AdoptContainers();
-    if (result.ok() && lane_ != nullptr) result = RecoverHost();
-    if (result.ok() && lane_ != nullptr) result = MakeDefault();
+    if (result.ok() && lane_ != nullptr) {
+      // What needs no network works on: a kernel may lack what we need.
+      absl::Status host = RecoverHost();
+      if (host.ok()) host = MakeDefault();
+      if (!host.ok()) {
+        CAISSON_LOG(kError, "networks are not as they shall be",
+                    {"error", host.ToString()});
+      }
+    }
     done.Notify();
   });
   done.WaitForNotification();
