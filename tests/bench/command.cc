@@ -75,12 +75,15 @@ absl::StatusOr<std::string> RunCommand(const std::vector<std::string>& argv,
     return base::SyscallError("pwrite", "input");
   }
   absl::Status status = SpawnAndWait(argv, in.get(), out.get());
-  if (!status.ok()) return status;
   std::string output(static_cast<size_t>(::lseek(out.get(), 0, SEEK_END)),
                      '\0');
   if (::pread(out.get(), output.data(), output.size(), 0) !=
       static_cast<ssize_t>(output.size())) {
     return base::SyscallError("pread", "output");
+  }
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat(status.message(), ": ", output));
   }
   return output;
 }

@@ -19,7 +19,8 @@ namespace caisson::bench {
 // sample of a command that failed is no sample.
 absl::StatusOr<int64_t> TimeCommand(const std::vector<std::string>& argv);
 
-// As TimeCommand, with `input` on standard input and standard output returned.
+// With `input` on standard input and standard output returned, which is in the
+// error of a command that failed too.
 absl::StatusOr<std::string> RunCommand(const std::vector<std::string>& argv,
                                        const std::string& input);
 
