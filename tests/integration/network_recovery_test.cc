@@ -208,45 +208,57 @@ TEST_F(NetworkRecoveryTest, EveryRunHasAnEndpointOfItsOwn) {
   ExpectPublished();
 }
 
+// Makes, starts and deletes containers, one after the other, until it is told
+// to stop. Every call may fail: the daemon is killed meanwhile.
+void StartAndDelete(const std::string& address, const v1::ContainerSpec& spec,
+                    const std::atomic<bool>* stop, std::atomic<int>* calls) {
+  // Of its own, as the daemon's end makes the shared one void.
+  const Stubs own = Connect(address);
+  const auto call = [calls](const auto& stub, auto method, const auto& request,
+                            auto* response) {
+    grpc::ClientContext context;
+    context.set_deadline(
+        absl::ToChronoTime(absl::Now() + Scaled(absl::Seconds(5))));
+    ++*calls;
+    return (stub.get()->*method)(&context, request, response).ok();
+  };
+  using Stub = v1::ContainerService::Stub;
+  while (!*stop) {
+    v1::CreateContainerRequest create;
+    *create.mutable_spec() = spec;
+    v1::CreateContainerResponse created;
+    if (!call(own.containers, &Stub::CreateContainer, create, &created)) {
+      continue;
+    }
+    const std::string& id = created.container().id();
+    v1::StartContainerRequest start;
+    start.set_container(id);
+    v1::StartContainerResponse started;
+    call(own.containers, &Stub::StartContainer, start, &started);
+    v1::DeleteContainerRequest gone;
+    gone.set_container(id);
+    gone.set_force(true);
+    v1::DeleteContainerResponse deleted;
+    call(own.containers, &Stub::DeleteContainer, gone, &deleted);
+  }
+}
+
 TEST_F(NetworkRecoveryTest, KilledAtRandomMomentsNothingIsLeft) {
   MakeLan();
   std::minstd_rand random(20);
   const int rounds = ScaledCount(8, 3);
   for (int round = 0; round < rounds; ++round) {
     std::atomic<bool> stop = false;
+    std::atomic<int> calls = 0;
     std::vector<std::thread> clients;
     for (int i = 0; i < 3; ++i) {
-      clients.emplace_back([&stop, i] {
-        // Of its own, as the daemon's end makes the shared one void.
-        const Stubs own = Connect(daemon().address());
-        while (!stop) {
-          v1::ContainerSpec spec = AttachedSpec({"lan", "default"});
-          Publish(&spec, "0.0.0.0", 8080 + i, 8000);
-          v1::CreateContainerRequest create;
-          *create.mutable_spec() = spec;
-          v1::CreateContainerResponse created;
-          // Every call may fail: the daemon is killed meanwhile.
-          if (!Call(own.containers,
-                    &v1::ContainerService::Stub::CreateContainer, create,
-                    &created, absl::Seconds(5))
-                   .ok()) {
-            continue;
-          }
-          v1::StartContainerRequest start;
-          start.set_container(created.container().id());
-          v1::StartContainerResponse started;
-          Call(own.containers, &v1::ContainerService::Stub::StartContainer,
-               start, &started, absl::Seconds(5));
-          v1::DeleteContainerRequest gone;
-          gone.set_container(created.container().id());
-          gone.set_force(true);
-          v1::DeleteContainerResponse deleted;
-          Call(own.containers, &v1::ContainerService::Stub::DeleteContainer,
-               gone, &deleted, absl::Seconds(5));
-        }
-      });
+      v1::ContainerSpec spec = AttachedSpec({"lan", "default"});
+      Publish(&spec, "0.0.0.0", 8080 + i, 8000);
+      clients.emplace_back(StartAndDelete, daemon().address(), spec, &stop,
+                           &calls);
     }
-    absl::SleepFor(absl::Milliseconds(100 + random() % 300));
+    const int enough = 5 + static_cast<int>(random() % 30);
+    EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] { return calls >= enough; }));
     daemon().Kill9();
     stop = true;
     for (std::thread& client : clients) client.join();
@@ -276,7 +288,8 @@ TEST_F(NetworkRecoveryTest, NetworksAreMadeOrNotWhenTheDaemonDies) {
   std::minstd_rand random(21);
   for (int round = 0; round < ScaledCount(6, 2); ++round) {
     std::atomic<bool> stop = false;
-    std::thread client([&stop] {
+    std::atomic<int> calls = 0;
+    std::thread client([&] {
       const Stubs own = Connect(daemon().address());
       for (int i = 0; !stop; ++i) {
         v1::CreateNetworkRequest create;
@@ -289,9 +302,11 @@ TEST_F(NetworkRecoveryTest, NetworksAreMadeOrNotWhenTheDaemonDies) {
         v1::DeleteNetworkResponse deleted;
         Call(own.networks, &v1::NetworkService::Stub::DeleteNetwork, gone,
              &deleted, absl::Seconds(5));
+        ++calls;
       }
     });
-    absl::SleepFor(absl::Milliseconds(50 + random() % 100));
+    const int enough = 3 + static_cast<int>(random() % 10);
+    EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] { return calls >= enough; }));
     daemon().Kill9();
     stop = true;
     client.join();
