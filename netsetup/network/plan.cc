@@ -149,6 +149,13 @@ Part PartOf(absl::StatusOr<Plan> plan) {
   return part;
 }
 
+bool HasEndpoint(const Desired& desired, std::string_view network_id) {
+  return std::any_of(desired.endpoints.begin(), desired.endpoints.end(),
+                     [&](const Endpoint& endpoint) {
+                       return endpoint.network_id == network_id;
+                     });
+}
+
 // Our links that nobody wants any more.
 Part Orphans(std::string_view instance, const Desired& desired,
              const Observed& observed) {
@@ -246,6 +253,11 @@ std::vector<Part> PlanNetwork(std::string_view instance, const Desired& desired,
   std::map<std::string, const Network*> networks;
   for (const Network& network : desired.networks) {
     networks[network.id] = &network;
+    // Its device is not missing: a container has it.
+    if (network.driver == Driver::kHostDevice &&
+        HasEndpoint(desired, network.id)) {
+      continue;
+    }
     parts.push_back(PartOf(PlanCreateNetwork(instance, network, observed)));
     parts.back().network_id = network.id;
   }

@@ -396,6 +396,21 @@ TEST(PlanNetworkTest, WhatIsRightIsAdopted) {
   }
 }
 
+TEST(PlanNetworkTest, ADeviceThatAContainerHasIsNotMissing) {
+  Desired desired = {.networks = {NetworkOf(Driver::kHostDevice)},
+                     .endpoints = {TestEndpoint()}};
+  Observed observed;
+  observed.inside[kEndpoint] = {{.index = 5, .name = "eth0"}};
+  std::vector<Part> parts = PlanNetwork(kInstance, desired, observed);
+  ASSERT_THAT(parts, SizeIs(1));
+  EXPECT_THAT(parts[0].plan, IsEmpty());
+  CAISSON_EXPECT_OK(parts[0].problem);
+  desired.endpoints.clear();
+  parts = PlanNetwork(kInstance, desired, observed);
+  ASSERT_THAT(parts, SizeIs(1));
+  EXPECT_THAT(parts[0].problem, StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST(PlanNetworkTest, WhatDriftedIsRepairedAndWhatIsGoneIsMade) {
   Observed observed = BridgeHost();
   Link veth = OwnVeth();
