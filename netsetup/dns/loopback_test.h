@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "gtest/gtest.h"
 
 #include "netsetup/dns/message.h"
@@ -139,14 +141,19 @@ class TestStream {
 // The same port with both transports.
 class TestUpstream {
  public:
-  TestUpstream()
-      : datagrams_(TestDatagrams::BindTo(
-            {.address = Address("127.0.0.1"), .port = 0})),
-        listener_(
-            *OpenServerSocket(Transport::kTcp, datagrams_.address(), "")) {}
+  TestUpstream() {
+    // The port may be taken with the other transport.
+    while (!listener_.is_valid()) {
+      datagrams_.emplace(
+          TestDatagrams::BindTo({.address = Address("127.0.0.1"), .port = 0}));
+      absl::StatusOr<base::UniqueFd> listener =
+          OpenServerSocket(Transport::kTcp, datagrams_->address(), "");
+      if (listener.ok()) listener_ = *std::move(listener);
+    }
+  }
 
-  SocketAddress address() const { return datagrams_.address(); }
-  TestDatagrams& datagrams() { return datagrams_; }
+  SocketAddress address() const { return datagrams_->address(); }
+  TestDatagrams& datagrams() { return *datagrams_; }
   TestStream Accept() {
     EXPECT_TRUE(WaitFor(listener_.get(), POLLIN)) << "nobody connects";
     return TestStream(base::UniqueFd(::accept4(
@@ -156,14 +163,14 @@ class TestUpstream {
   Bytes Reply(const std::string& address,
               ldns_pkt_rcode code = LDNS_RCODE_NOERROR) {
     SocketAddress from;
-    Bytes query = datagrams_.Receive(&from);
+    Bytes query = datagrams_->Receive(&from);
     if (query.empty()) return query;
-    datagrams_.SendTo(MakeReply(query, address, code), from);
+    datagrams_->SendTo(MakeReply(query, address, code), from);
     return query;
   }
 
  private:
-  TestDatagrams datagrams_;
+  std::optional<TestDatagrams> datagrams_;
   base::UniqueFd listener_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/status_macros.h"
+#include "runtime/base/syscall_error.h"
 
 namespace caisson::netsetup::dns {
 namespace {
@@ -17,6 +18,8 @@ constexpr int kFairShare = 32;
 // How long nobody is accepted when descriptors are out: the one that waits
 // would make the loop spin.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
+// Any port that is free with one transport may be taken with the other.
+constexpr int kTriesOfAnyPort = 20;
 // One byte more tells a query that is too large.
 using QueryBuffer = std::array<uint8_t, kMaxQueryBytes + 1>;
 
@@ -40,7 +43,18 @@ NetworkServer::NetworkServer(const Shared& shared, std::string network)
 
 absl::Status NetworkServer::AddListeners(const IpAddress& address,
                                          const ServerOptions& options) {
+  absl::Status status;
+  for (int i = 0; i < kTriesOfAnyPort; ++i) {
+    status = TryListeners(address, options);
+    if (options.port != 0 || base::ErrnoOf(status) != EADDRINUSE) break;
+  }
+  return status;
+}
+
+absl::Status NetworkServer::TryListeners(const IpAddress& address,
+                                         const ServerOptions& options) {
   SocketAddress where = {.address = address, .port = options.port};
+  std::vector<ListenerPtr> made;
   for (const Transport transport : {Transport::kUdp, Transport::kTcp}) {
     auto listener = std::make_shared<Listener>();
     listener->transport = transport;
@@ -48,10 +62,10 @@ absl::Status NetworkServer::AddListeners(const IpAddress& address,
         listener->fd, OpenServerSocket(transport, where, options.device));
     CAISSON_ASSIGN_OR_RETURN(listener->address,
                              LocalAddressOf(listener->fd.get()));
-    // Port 0: both transports have the one that the first got.
     where.port = listener->address.port;
-    listeners_.push_back(std::move(listener));
+    made.push_back(std::move(listener));
   }
+  listeners_.insert(listeners_.end(), made.begin(), made.end());
   return absl::OkStatus();
 }
 

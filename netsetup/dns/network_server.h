@@ -64,6 +64,8 @@ class NetworkServer {
 
   absl::Status AddListeners(const IpAddress& address,
                             const ServerOptions& options);
+  absl::Status TryListeners(const IpAddress& address,
+                            const ServerOptions& options);
   absl::Status WatchListener(const ListenerPtr& listener);
   void Pause(Listener* listener);
   void ReceiveDatagrams(const ListenerPtr& listener);

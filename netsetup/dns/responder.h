@@ -41,7 +41,7 @@ struct ServerOptions {
   std::vector<IpAddress> addresses;
   // The bridge; empty: any interface.
   std::string device;
-  // 0: any, one for each address.
+  // 0: any, for each address the same with both transports.
   uint16_t port = 53;
 };
 

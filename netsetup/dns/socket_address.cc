@@ -17,6 +17,9 @@ namespace caisson::netsetup::dns {
 namespace {
 
 constexpr int kBacklog = 128;
+// Of UDP queries that wait for the thread. By default it holds 270 of them,
+// and each that finds no room costs its client five seconds.
+constexpr int kReceiveBufferBytes = 1024 * 1024;
 
 int TypeOf(Transport transport) {
   return transport == Transport::kUdp ? SOCK_DGRAM : SOCK_STREAM;
@@ -37,6 +40,16 @@ absl::Status Failure(std::string_view call, Transport transport,
 bool SetOption(int socket_fd, int level, int name) {
   const int on = 1;
   return ::setsockopt(socket_fd, level, name, &on, sizeof(on)) == 0;
+}
+
+// As large as it may be. Beyond a sysctl's limit only with CAP_NET_ADMIN.
+void EnlargeReceiveBuffer(int socket_fd) {
+  for (const int option : {SO_RCVBUFFORCE, SO_RCVBUF}) {
+    if (::setsockopt(socket_fd, SOL_SOCKET, option, &kReceiveBufferBytes,
+                     sizeof(kReceiveBufferBytes)) == 0) {
+      return;
+    }
+  }
 }
 
 }  // namespace
@@ -102,6 +115,7 @@ absl::StatusOr<base::UniqueFd> OpenServerSocket(Transport transport,
       !SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR)) {
     return Failure("setsockopt SO_REUSEADDR", transport, address);
   }
+  if (transport == Transport::kUdp) EnlargeReceiveBuffer(fd.get());
   if (!device.empty() &&
       ::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(),
                    static_cast<socklen_t>(device.size())) != 0) {
