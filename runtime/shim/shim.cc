@@ -135,29 +135,31 @@ bool Shim::IsOurPlan() const noexcept {
 
 void Shim::Prepare() noexcept {
   container_.set_fork_ns(MonotonicNs() - arguments_->request_ns);
+  const bool clone_first = container_.network_comes_with_clone();
+  if (!clone_first && !SendNetwork()) return;
   if (!container_.Prepare()) return;
   // While the daemon decides: what it will most likely ask for. But it cannot
   // decide before there is what it has to configure.
-  const bool clone_first = container_.network_comes_with_clone();
-  if (!clone_first && !SendPrepared()) return;
+  if (!clone_first) SendPrepared();
   container_.Clone();
-  if (clone_first && container_.is_launching()) SendPrepared();
+  if (clone_first && container_.is_launching() && SendNetwork()) SendPrepared();
 }
 
-// To the daemon that asked: before START there is no other.
-bool Shim::SendPrepared() noexcept {
-  base::UniqueFd network;
-  if (container_.needs_network()) {
-    network = container_.OpenNetwork();
-    if (!network.is_valid()) {
-      container_.FailLaunch(errno);
-      return false;
-    }
-  }
+void Shim::SendPrepared() noexcept {
   const PhasesBody& phases = container_.phases();
+  Send(FrameType::kPrepared, 0, &phases, sizeof(phases));
+}
+
+// False: the launch has failed.
+bool Shim::SendNetwork() noexcept {
+  if (!container_.needs_network()) return true;
+  const base::UniqueFd network = container_.OpenNetwork();
+  if (!network.is_valid()) {
+    container_.FailLaunch(errno);
+    return false;
+  }
   const int fd = network.get();
-  connections_.Broadcast(FrameType::kPrepared, 0, &phases, sizeof(phases), &fd,
-                         network.is_valid() ? 1 : 0);
+  connections_.Broadcast(FrameType::kNetwork, 0, nullptr, 0, &fd, 1);
   return true;
 }
 

@@ -59,7 +59,8 @@ class Shim final : public FrameHandler, public TaskHost {
   int ListenForDaemons() noexcept;
   bool IsOurPlan() const noexcept;
   void Prepare() noexcept;
-  bool SendPrepared() noexcept;
+  void SendPrepared() noexcept;
+  bool SendNetwork() noexcept;
   void Start() noexcept;
   void OnSignal(uint32_t events) noexcept;
   void ReapChildren() noexcept;

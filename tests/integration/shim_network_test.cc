@@ -80,12 +80,14 @@ class RootShimNetworkTest : public ShimFixture {
     });
   }
 
-  // What came with PREPARED.
+  // What the shim hands over, and whether its child was there by then.
   UniqueFd AwaitNetwork(TestContainer* container) {
+    const std::optional<Frame> handed =
+        container->shim->Await(FrameType::kNetwork);
     const std::optional<Frame> prepared =
         container->shim->Await(FrameType::kPrepared);
-    if (!prepared.has_value()) {
-      ADD_FAILURE() << "not prepared";
+    if (!handed.has_value() || !prepared.has_value()) {
+      ADD_FAILURE() << "nothing was handed over";
       return UniqueFd();
     }
     cloned_ = prepared->As<shim::PhasesBody>().clone_ns > 0;
@@ -132,7 +134,9 @@ TEST_F(RootShimNetworkTest, OneOfAUserNamespaceIsConfiguredFromOutside) {
 
 TEST_F(RootShimNetworkTest, NobodyElseGetsOne) {
   TestContainer* alone = Adopt(driver_.Spawn(driver_.Shell("true")));
-  EXPECT_FALSE(AwaitNetwork(alone).is_valid());
+  ASSERT_TRUE(alone->shim->Await(FrameType::kPrepared).has_value());
+  EXPECT_FALSE(alone->shim->Has(FrameType::kNetwork));
+  EXPECT_FALSE(alone->shim->TakeFd().is_valid());
   TestContainer* attached = Adopt(driver_.Spawn(Attached()));
   EXPECT_TRUE(AwaitNetwork(attached).is_valid());
   EXPECT_TRUE(fs::is_empty(driver_.state() + "/shims"))
@@ -162,13 +166,15 @@ TEST_F(RootShimNetworkTest, CalledOffBeforeTheStartItLeavesNothing) {
   }
 }
 
-TEST_F(RootShimNetworkTest, AContainerThatCannotBePreparedSendsNone) {
+TEST_F(RootShimNetworkTest, AContainerThatCannotBePreparedLeavesNone) {
   spec::ContainerSpec spec = Attached();
   spec.rootfs.host_directory = spec::HostDirectory{"/nonexistent", {}};
   TestContainer* container = Adopt(driver_.Spawn(spec));
   ASSERT_TRUE(container->shim->Await(FrameType::kFailed).has_value());
   EXPECT_FALSE(container->shim->Has(FrameType::kPrepared));
-  EXPECT_FALSE(container->shim->TakeFd().is_valid());
+  // It was handed over before: ours is the last descriptor.
+  const std::string name = NameOf(container->shim->TakeFd());
+  EXPECT_THAT(HeldNetworks(), ::testing::Not(::testing::Contains(name)));
 }
 
 }  // namespace

@@ -10,9 +10,11 @@
 //     |                      |---------------------->  | PREPARE
 //     | kSpawned{pid}+pidfd  |                         |
 //     |<---------------------|                         |
+//     |                 kNetwork + namespace (*)       |
+//     |<---------------------------------------------- |
 //     |                 kPrepared | kFailed             |
 //     |<--------------------------------------------- |  (control socket)
-//     |                                                | clone, PARENT (*)
+//     |                                                | clone, PARENT
 //     | kStart                                         |
 //     |----------------------------------------------->| CHILD, EXEC
 //     |                 kStarted | kFailed              |
@@ -28,7 +30,8 @@
 //     |                 kExited{ExitRecord}, then EOF   | (target = 0)
 //     |<-----------------------------------------------|
 //
-// (*) before kPrepared if the plan needs a network and only the clone makes it.
+// (*) If the plan needs a network: before PREPARE, so that it is configured
+// meanwhile; behind the clone, and kPrepared behind it, if only that makes it.
 //
 // The shim undoes everything and ends when the control socket closes before
 // kStart. After it, it goes on without a daemon; a new daemon connects to
@@ -82,13 +85,15 @@ enum class FrameType : uint16_t {
   kDisconnect = 41,  // DisconnectBody: run the on-disconnect policy, or not
   // shim -> daemon.
   kState = 64,          // StateBody, then StateExec[exec_count]
-  kPrepared = 65,       // PhasesBody; fd with kPlanNeedsNetwork: the network
+  kPrepared = 65,       // PhasesBody
                         // namespace, which the daemon configures before kStart
   kFailed = 66,         // FailedBody: the target does not exist (any more)
   kStarted = 67,        // StartedBody
   kStdinProgress = 68,  // StdinProgressBody
   kOom = 69,            // OomBody
   kExited = 70,         // ExitedBody
+  kNetwork = 71,        // no body; fd: the container's network namespace, to be
+                        // configured before kStart (kPlanNeedsNetwork)
 };
 
 struct FrameHeader {

@@ -50,6 +50,7 @@ size_t LeastBody(FrameType type) noexcept {
     case FrameType::kStart:
     case FrameType::kCloseStdin:
     case FrameType::kExec:
+    case FrameType::kNetwork:
       return 0;
   }
   return SIZE_MAX;

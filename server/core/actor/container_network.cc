@@ -1,5 +1,5 @@
 // What a container has of networks: reserved with the intent of its start,
-// attached between PREPARED and START, released with the record of its end.
+// attached before START, released with the record of its end.
 
 #include <fcntl.h>
 
@@ -86,8 +86,8 @@ absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
                                /*sync=*/false);
 }
 
-// For PREPARED, when the shim waits with a namespace. START goes as soon as all
-// is attached, before this queue has heard of it.
+// When the shim hands the namespace over. START goes as soon as all is
+// attached, before this queue has heard of it, and waits there for the rest.
 OnNetwork Container::AttachesNetworks() {
   if (record_.status.networks.empty()) return nullptr;
   return [self = shared_from_this(), link = link_, gate = start_->gate,

@@ -40,17 +40,34 @@ absl::StatusOr<std::map<std::string, plan::NamespaceOwner>> FindOwners(
   return owners;
 }
 
-void AnswerPrepared(const shimlink::ConnPtr& conn, StartGate* gate,
-                    const OnNetwork& on_network, shim::FrameFds* fds) {
-  if (on_network == nullptr) {
-    if (gate->TakeStart()) conn->Send(shim::FrameType::kStart, 0);
-  } else if (fds->fd[0].is_valid()) {
-    on_network(conn, std::move(fds->fd[0]));
-  } else {
-    // Not a shim of ours: without a connection it undoes what it has made.
-    conn->Close();
+// What the shim says before START, on the link's thread.
+class Preparation {
+ public:
+  Preparation(std::shared_ptr<StartGate> gate, OnNetwork on_network)
+      : gate_(std::move(gate)), on_network_(std::move(on_network)) {}
+
+  void OnFrame(const shimlink::ConnPtr& conn, shim::FrameType type,
+               shim::FrameFds* fds) {
+    if (type == shim::FrameType::kNetwork && on_network_ != nullptr &&
+        !has_network_ && fds->fd[0].is_valid()) {
+      has_network_ = true;
+      on_network_(conn, std::move(fds->fd[0]));
+      return;
+    }
+    if (type != shim::FrameType::kPrepared) return;
+    if (on_network_ == nullptr) {
+      if (gate_->TakeStart()) conn->Send(shim::FrameType::kStart, 0);
+    } else if (!has_network_) {
+      // Not a shim of ours: without a connection it undoes what it has made.
+      conn->Close();
+    }
   }
-}
+
+ private:
+  const std::shared_ptr<StartGate> gate_;
+  const OnNetwork on_network_;
+  bool has_network_ = false;
+};
 
 }  // namespace
 
@@ -76,12 +93,15 @@ shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
                                   uint64_t link, const ShimEvents& events,
                                   OnNetwork on_network) {
   shimlink::ConnHandlers handlers;
-  handlers.on_frame = [queue, gate, link, on_frame = events.on_frame,
-                       on_network = std::move(on_network)](
+  std::shared_ptr<Preparation> preparation;
+  if (gate != nullptr) {
+    preparation = std::make_shared<Preparation>(gate, std::move(on_network));
+  }
+  handlers.on_frame = [queue, preparation, link, on_frame = events.on_frame](
                           const shimlink::ConnPtr& conn,
                           const shim::FrameView& frame, shim::FrameFds* fds) {
-    if (frame.header.type == shim::FrameType::kPrepared && gate != nullptr) {
-      AnswerPrepared(conn, gate.get(), on_network, fds);
+    if (preparation != nullptr) {
+      preparation->OnFrame(conn, frame.header.type, fds);
     }
     ShimFrame copy = {.type = frame.header.type,
                       .target = frame.header.target,

@@ -1,8 +1,8 @@
 // One start under way: from the plan to the program's first instruction.
 //
 //   Launch::Begin  plan, lock, memfd, keeper asked
-//     PREPARED --> START   (on the link's thread, unless it was called off;
-//                           with networks: once they are attached)
+//     PREPARED --> START   (on the link's thread, unless it was called off)
+//     NETWORK --> attach --> START   instead, for a container with networks
 //     STARTED | FAILED | closed  --> the container's queue
 //
 // Process: caissond. Thread: the container's queue; Gate from the link's too.
@@ -89,15 +89,15 @@ struct ShimEvents {
       on_spawned;
 };
 
-// The shim of a plan with kPlanNeedsNetwork is prepared, and this is the
-// container's network namespace, to be configured before START: whoever gets
-// it sends START through the gate when that is done, or closes the connection.
+// The network namespace of a container whose plan has kPlanNeedsNetwork, to be
+// configured before START while its shim prepares the rest: whoever gets it
+// sends START through the gate when that is done, or closes the connection.
 // Called on the link's thread: must only post.
 using OnNetwork =
     std::function<void(const shimlink::ConnPtr&, base::UniqueFd network)>;
 
 // Handlers that carry everything to `queue`. If there is a gate, PREPARED is
-// answered at once, or by `on_network`.
+// answered at once; with `on_network` START is its matter.
 shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
                                   const std::shared_ptr<StartGate>& gate,
                                   uint64_t link, const ShimEvents& events,

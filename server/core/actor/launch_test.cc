@@ -35,14 +35,20 @@ class LaunchTest : public ::testing::Test {
     };
   }
 
-  void Prepared(shimlink::ConnHandlers* handlers, UniqueFd network) {
+  void Prepared(shimlink::ConnHandlers* handlers) {
     const shim::PhasesBody phases = {};
     shim::FrameView frame;
     frame.header = shim::MakeHeader(FrameType::kPrepared, 0, sizeof(phases));
     frame.body = reinterpret_cast<const char*>(&phases);
     frame.body_bytes = sizeof(phases);
     shim::FrameFds fds;
-    fds.count = network.is_valid() ? 1 : 0;
+    handlers->on_frame(conn_, frame, &fds);
+  }
+  void HandsOver(shimlink::ConnHandlers* handlers, UniqueFd network) {
+    shim::FrameView frame;
+    frame.header = shim::MakeHeader(FrameType::kNetwork, 0, 0);
+    shim::FrameFds fds;
+    fds.count = 1;
     fds.fd[0] = std::move(network);
     handlers->on_frame(conn_, frame, &fds);
   }
@@ -74,7 +80,7 @@ class LaunchTest : public ::testing::Test {
 
 TEST_F(LaunchTest, WithoutANetworkPreparedIsAnsweredByStart) {
   shimlink::ConnHandlers handlers = HandlersOn(queue_, gate_, 7, events_);
-  Prepared(&handlers, UniqueFd());
+  Prepared(&handlers);
   EXPECT_TRUE(gate_->start_sent());
   EXPECT_EQ(ReceiveStart(), 1);
   executor_.Stop();
@@ -84,7 +90,7 @@ TEST_F(LaunchTest, WithoutANetworkPreparedIsAnsweredByStart) {
 TEST_F(LaunchTest, AStartThatWasCalledOffIsNotSent) {
   shimlink::ConnHandlers handlers = HandlersOn(queue_, gate_, 7, events_);
   ASSERT_TRUE(gate_->TakeCancel());
-  Prepared(&handlers, UniqueFd());
+  Prepared(&handlers);
   EXPECT_EQ(ReceiveStart(), -EAGAIN);
 }
 
@@ -98,7 +104,8 @@ TEST_F(LaunchTest, TheNetworkGoesToWhoConfiguresItAndStartIsHis) {
                    conn = shim;
                    network = std::move(fd);
                  });
-  Prepared(&handlers, UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 3)));
+  HandsOver(&handlers, UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 3)));
+  Prepared(&handlers);
   EXPECT_EQ(conn, conn_);
   struct stat ours = {};
   struct stat theirs = {};
@@ -108,7 +115,7 @@ TEST_F(LaunchTest, TheNetworkGoesToWhoConfiguresItAndStartIsHis) {
   EXPECT_FALSE(gate_->start_sent());
   EXPECT_EQ(ReceiveStart(), -EAGAIN);
   executor_.Stop();
-  EXPECT_THAT(frames_, ElementsAre(FrameType::kPrepared));
+  EXPECT_THAT(frames_, ElementsAre(FrameType::kNetwork, FrameType::kPrepared));
 }
 
 TEST_F(LaunchTest, AShimThatHandsNoNetworkOverIsLeftAlone) {
@@ -116,7 +123,7 @@ TEST_F(LaunchTest, AShimThatHandsNoNetworkOverIsLeftAlone) {
   shimlink::ConnHandlers handlers =
       HandlersOn(queue_, gate_, 7, events_,
                  [&](const shimlink::ConnPtr&, UniqueFd) { called = true; });
-  Prepared(&handlers, UniqueFd());
+  Prepared(&handlers);
   EXPECT_FALSE(called);
   EXPECT_FALSE(gate_->start_sent());
   EXPECT_EQ(ReceiveStart(), 0) << "the end of the connection: undo everything";

@@ -1,7 +1,7 @@
 // Networks, whole: their rows, who has what of them, and the kernel's side of
 // it, for NetworkManager and for the actors of containers.
 //
-//   actor:  Reserve -> commit -> ... PREPARED -> Attach -> START
+//   actor:  Reserve -> commit -> ... NETWORK -> Attach -> START
 //           Release (detaches, too) -> commit of the end
 //
 // Process: caissond. Thread: any; nothing blocks but Recover and Inventory.

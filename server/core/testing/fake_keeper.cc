@@ -74,10 +74,13 @@ void FakeShim::Send(FrameType type, uint32_t target, const void* body,
 }
 
 bool FakeShim::Prepare(int network_fd) {
+  if (network_fd >= 0) {
+    shim::SendFrame(control_.get(), FrameType::kNetwork, 0, nullptr, 0, nullptr,
+                    0, &network_fd, 1);
+  }
   const shim::PhasesBody phases = {};
   shim::SendFrame(control_.get(), FrameType::kPrepared, 0, &phases,
-                  sizeof(phases), nullptr, 0, &network_fd,
-                  network_fd >= 0 ? 1 : 0);
+                  sizeof(phases));
   const TestFrame frame = Receive();
   return frame.ok && frame.type == FrameType::kStart;
 }
