@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+
 #include "netsetup/attributes.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
@@ -173,16 +175,15 @@ std::vector<uint8_t> BuildDump(const FlowFilter& filter, bool narrow) {
   return request;
 }
 
-absl::StatusOr<std::vector<Flow>> ListFlows(NetfilterSocket* socket,
-                                            const FlowFilter& filter,
-                                            bool narrow) {
+absl::StatusOr<std::vector<Flow>> ListFlows(
+    NetfilterSocket* socket, std::vector<uint8_t> request,
+    absl::FunctionRef<bool(const Flow&)> fits) {
   std::vector<Flow> flows;
-  std::vector<uint8_t> request = BuildDump(filter, narrow);
   CAISSON_RETURN_IF_ERROR(socket->Dump(
       request, [&flows] { flows.clear(); },
       [&](const nlmsghdr* header) {
         absl::StatusOr<Flow> flow = ParseFlow(header);
-        if (flow.ok() && Matches(filter, *flow)) {
+        if (flow.ok() && fits(*flow)) {
           flows.push_back(*std::move(flow));
         }
         return absl::OkStatus();
@@ -208,6 +209,15 @@ absl::Status DeleteFlows(NetfilterSocket* socket, std::span<const Flow> flows) {
     return base::SyscallErrorFrom(answer.err, "conntrack delete", answer.text);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> DeleteAll(NetfilterSocket* socket,
+                                 std::span<const Flow> flows) {
+  for (size_t at = 0; at < flows.size(); at += kDeletions) {
+    CAISSON_RETURN_IF_ERROR(DeleteFlows(
+        socket, flows.subspan(at, std::min(kDeletions, flows.size() - at))));
+  }
+  return flows.size();
 }
 
 bool IsEmpty(const FlowFilter& filter) {
@@ -265,19 +275,30 @@ absl::StatusOr<size_t> FlushFlows(NetfilterSocket* socket,
   if (IsEmpty(filter)) {
     return absl::InvalidArgumentError("a filter that every flow fits");
   }
-  absl::StatusOr<std::vector<Flow>> flows = ListFlows(socket, filter, true);
+  const auto fits = [&filter](const Flow& flow) {
+    return Matches(filter, flow);
+  };
+  absl::StatusOr<std::vector<Flow>> flows =
+      ListFlows(socket, BuildDump(filter, true), fits);
   const int err = base::ErrnoOf(flows.status());
   // An older kernel, or one that compares less: all of them, and compare here.
   if (err == EINVAL || err == EOPNOTSUPP) {
-    flows = ListFlows(socket, filter, false);
+    flows = ListFlows(socket, BuildDump(filter, false), fits);
   }
   CAISSON_RETURN_IF_ERROR(flows.status());
-  const std::span<const Flow> all(*flows);
-  for (size_t at = 0; at < all.size(); at += kDeletions) {
-    CAISSON_RETURN_IF_ERROR(DeleteFlows(
-        socket, all.subspan(at, std::min(kDeletions, all.size() - at))));
-  }
-  return all.size();
+  return DeleteAll(socket, *flows);
+}
+
+absl::StatusOr<size_t> FlushFlowsOf(NetfilterSocket* socket,
+                                    const std::set<IpAddress>& addresses) {
+  if (addresses.empty()) return 0;
+  CAISSON_ASSIGN_OR_RETURN(
+      const std::vector<Flow> flows,
+      ListFlows(socket, BuildDump({}, false), [&addresses](const Flow& flow) {
+        return addresses.contains(flow.original_source) ||
+               addresses.contains(flow.reply_source);
+      }));
+  return DeleteAll(socket, flows);
 }
 
 }  // namespace caisson::netsetup

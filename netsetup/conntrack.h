@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -57,6 +58,12 @@ bool Matches(const FlowFilter& filter, const Flow& flow);
 // meanwhile are no error. INVALID_ARGUMENT for a filter that fits everything.
 absl::StatusOr<size_t> FlushFlows(NetfilterSocket* socket,
                                   const FlowFilter& filter);
+
+// The same for all that any of the addresses began or answers. The kernel walks
+// its whole table for each reading of it (10 ms with 262,144 buckets, whatever
+// is in them): here that is once.
+absl::StatusOr<size_t> FlushFlowsOf(NetfilterSocket* socket,
+                                    const std::set<IpAddress>& addresses);
 
 }  // namespace caisson::netsetup
 

@@ -6,17 +6,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "runtime/base/status_matchers.h"
 #include "runtime/base/str_cat.h"
+#include "server/core/network/stale_flows.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/process.h"
 
 namespace caisson::testing {
@@ -40,6 +44,8 @@ struct Made {
   int host_port = 8080;
   std::string container = "10.0.0.2";
 };
+
+constexpr absl::Duration kSoon = absl::Seconds(10);
 
 class RootConntrackTest : public ::testing::Test {
  protected:
@@ -159,6 +165,72 @@ TEST_F(RootConntrackTest, ManyFlowsAreForgottenAtOnce) {
   EXPECT_THAT(Flush({.reply_source = *ParseIpAddress("10.0.0.2")}),
               IsOkAndHolds(150u));
   EXPECT_THAT(Left(), ::testing::ElementsAre(200));
+}
+
+TEST_F(RootConntrackTest, FlowsOfManyAddressesAreForgottenTogether) {
+  Make({.client_port = 1});
+  Make({.protocol = "tcp", .client_port = 2, .container = "10.0.0.3"});
+  Make({.client = "10.0.0.4", .client_port = 3, .container = "10.0.0.9"});
+  Make({.client = "2001:db8::5",
+        .host = "2001:db8::1",
+        .client_port = 4,
+        .container = "fd00::2"});
+  Make({.client_port = 5, .container = "10.0.0.5"});
+  Make({.host = "10.0.0.2", .client_port = 6, .container = "10.0.0.6"});
+  EXPECT_THAT(
+      FlushFlowsOf(&*socket_,
+                   {*ParseIpAddress("10.0.0.2"), *ParseIpAddress("10.0.0.3"),
+                    *ParseIpAddress("10.0.0.4"), *ParseIpAddress("fd00::2")}),
+      IsOkAndHolds(4u));
+  EXPECT_THAT(Left(), ::testing::ElementsAre(5, 6));
+  EXPECT_THAT(FlushFlowsOf(&*socket_, {}), IsOkAndHolds(0u));
+  EXPECT_THAT(Left(), ::testing::ElementsAre(5, 6));
+}
+
+std::vector<netsetup::IpPrefix> Prefixes(std::string_view text) {
+  return {*netsetup::ParseIpPrefix(text)};
+}
+
+TEST_F(RootConntrackTest, FlowsOfWhoIsGoneAreForgottenSoon) {
+  CAISSON_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<core::StaleFlows> stale,
+                               core::StaleFlows::Open());
+  Make({.client_port = 1});
+  Make({.client_port = 2, .container = "10.0.0.3"});
+  Make({.client_port = 3, .container = "10.0.0.4"});
+  stale->Add(Prefixes("10.0.0.2/16"));
+  stale->Add(Prefixes("10.0.0.4/16"));
+  EXPECT_THAT(Left(), ::testing::SizeIs(3)) << "not on the caller's time";
+  EXPECT_TRUE(
+      PollUntil(kSoon, [this] { return Left() == std::vector<int>{2}; }));
+  // And again, as the first time.
+  stale->Add(Prefixes("10.0.0.3/16"));
+  EXPECT_TRUE(PollUntil(kSoon, [this] { return Left().empty(); }));
+}
+
+TEST_F(RootConntrackTest, ANewOwnerFindsNoFlowsOfTheLast) {
+  CAISSON_ASSERT_OK_AND_ASSIGN(std::unique_ptr<core::StaleFlows> stale,
+                               core::StaleFlows::Open());
+  Make({.client_port = 1});
+  Make({.client_port = 2, .container = "10.0.0.3"});
+  stale->Add(Prefixes("10.0.0.2/16"));
+  stale->Settle(Prefixes("10.0.0.9/16"));
+  EXPECT_THAT(Left(), ::testing::ElementsAre(1, 2)) << "nobody's concern";
+  stale->Settle(Prefixes("10.0.0.2/16"));
+  EXPECT_THAT(Left(), ::testing::ElementsAre(2));
+  // His own stay, although the time of the earlier ones is over meanwhile.
+  Make({.client_port = 3});
+  stale->Add(Prefixes("10.0.0.3/16"));
+  EXPECT_TRUE(
+      PollUntil(kSoon, [this] { return Left() == std::vector<int>{3}; }));
+}
+
+TEST_F(RootConntrackTest, WhatIsLeftAtTheEndIsForgottenThen) {
+  CAISSON_ASSERT_OK_AND_ASSIGN(std::unique_ptr<core::StaleFlows> stale,
+                               core::StaleFlows::Open());
+  Make({.client_port = 1});
+  stale->Add(Prefixes("10.0.0.2/16"));
+  stale.reset();
+  EXPECT_THAT(Left(), ::testing::IsEmpty());
 }
 
 TEST_F(RootConntrackTest, AFilterForEverythingIsRefused) {

@@ -1,10 +1,7 @@
 #include "server/core/network/network_lane.h"
 
-#include <netinet/in.h>
-
 #include <utility>
 
-#include "netsetup/conntrack.h"
 #include "netsetup/netns.h"
 #include "netsetup/nft/schema.h"
 #include "netsetup/route.h"
@@ -30,30 +27,23 @@ bool IsHostDevice(const EndpointRef& ref) {
   return ref.network->spec->driver == "host-device";
 }
 
-// Where a connection keeps no state of its own that a new owner would refuse.
-std::optional<uint8_t> ConnectionlessProtocol(std::string_view name) {
-  if (name == "udp") return IPPROTO_UDP;
-  if (name == "sctp") return IPPROTO_SCTP;
-  return std::nullopt;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetworkLane>> NetworkLane::Open(
     const std::string& instance) {
   CAISSON_ASSIGN_OR_RETURN(netsetup::Host host, netsetup::Host::Open(instance));
   CAISSON_ASSIGN_OR_RETURN(nft::Table table, nft::Table::Open(instance));
-  CAISSON_ASSIGN_OR_RETURN(netsetup::NetfilterSocket conntrack,
-                           netsetup::NetfilterSocket::Open());
-  return std::unique_ptr<NetworkLane>(
-      new NetworkLane(std::move(host), std::move(table), std::move(conntrack)));
+  CAISSON_ASSIGN_OR_RETURN(std::unique_ptr<StaleFlows> stale_flows,
+                           StaleFlows::Open());
+  return std::unique_ptr<NetworkLane>(new NetworkLane(
+      std::move(host), std::move(table), std::move(stale_flows)));
 }
 
 NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
-                         netsetup::NetfilterSocket conntrack)
+                         std::unique_ptr<StaleFlows> stale_flows)
     : host_(std::move(host)),
       table_(std::move(table)),
-      conntrack_(std::move(conntrack)) {}
+      stale_flows_(std::move(stale_flows)) {}
 
 absl::Status NetworkLane::AddElements(
     const std::vector<nft::Element>& elements) {
@@ -140,35 +130,6 @@ absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
   return absl::OkStatus();
 }
 
-// A connection keeps the way it began with, so what is left of an earlier owner
-// of a port or an address has to go.
-void NetworkLane::ForgetFlows(const store::Endpoint& endpoint) {
-  const auto flush = [this](const netsetup::FlowFilter& filter) {
-    base::IgnoreError(netsetup::FlushFlows(&conntrack_, filter).status(),
-                      "connections that nobody answers end by themselves");
-  };
-  for (const std::string& text : endpoint.addresses) {
-    const auto prefix = netsetup::ParseIpPrefix(text);
-    if (!prefix.ok()) continue;
-    netsetup::FlowFilter from;
-    from.original_source = prefix->address;
-    flush(from);
-    netsetup::FlowFilter to;
-    to.reply_source = prefix->address;
-    flush(to);
-  }
-  for (const store::PublishedPort& port : endpoint.ports) {
-    const auto protocol = ConnectionlessProtocol(port.protocol);
-    if (!protocol.has_value()) continue;
-    for (int i = 0; i < port.count; ++i) {
-      netsetup::FlowFilter filter;
-      filter.protocol = protocol;
-      filter.original_port = static_cast<uint16_t>(port.host_port + i);
-      flush(filter);
-    }
-  }
-}
-
 absl::Status NetworkLane::Prepare(int netns_fd) {
   const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
   return SetupFailed(netsetup::RunInNetns(netns_fd, [&sysctls]() {
@@ -191,6 +152,7 @@ absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
     CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
                              base::Duplicate(netns_fd));
   }
+  stale_flows_->Settle(endpoint.addresses);
   absl::StatusOr<netsetup::Attachment> attachment =
       host_.Attach(network, endpoint, netns_fd);
   if (!attachment.ok()) {
@@ -220,7 +182,7 @@ absl::Status NetworkLane::Detach(const EndpointRef& ref, DetachHow how,
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            EndpointElements(*ref.network, ref.endpoint));
   const absl::Status closed = RemoveElements(elements);
-  if (IsFiltered(*ref.network)) ForgetFlows(ref.endpoint);
+  if (IsFiltered(*ref.network)) stale_flows_->Add(endpoint.addresses);
   const auto device = device_namespaces_.find(ref.endpoint.id);
   if (device != device_namespaces_.end()) {
     netns_fd = device->second.get();

@@ -3,7 +3,7 @@
 //
 //   Networks --posts--> NetworkLane --> netsetup::Host    rtnetlink, sysctls
 //                                   +-> netsetup::nft     one table
-//                                   +-> netsetup          conntrack
+//                                   +-> StaleFlows        conntrack
 //
 // Process: caissond. Thread: the network executor's one thread, in the host's
 // network namespace as all threads are; every call may wait for the kernel.
@@ -20,11 +20,11 @@
 #include "absl/status/statusor.h"
 
 #include "netsetup/ip_address.h"
-#include "netsetup/netfilter_socket.h"
 #include "netsetup/network/host.h"
 #include "netsetup/nft/table.h"
 #include "netsetup/nft/watch.h"
 #include "runtime/base/unique_fd.h"
+#include "server/core/network/stale_flows.h"
 #include "server/store/records.h"
 
 namespace caisson::core {
@@ -98,17 +98,16 @@ class NetworkLane {
 
  private:
   NetworkLane(netsetup::Host host, netsetup::nft::Table table,
-              netsetup::NetfilterSocket conntrack);
+              std::unique_ptr<StaleFlows> stale_flows);
 
   absl::Status AddElements(const std::vector<netsetup::nft::Element>& elements);
   absl::Status RemoveElements(
       const std::vector<netsetup::nft::Element>& elements);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
-  void ForgetFlows(const store::Endpoint& endpoint);
 
   netsetup::Host host_;
   netsetup::nft::Table table_;
-  netsetup::NetfilterSocket conntrack_;
+  std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
   // Devices of the host that are in a container: the kernel gives them back to
   // its own first namespace, which need not be ours.
