@@ -2,7 +2,10 @@
 // attached before START, released with the record of its end.
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +33,22 @@ std::string ResolvConfOf(const Networks& networks, const spec::Network& wanted,
     servers = networks.NameServersOf(endpoints);
   }
   return ResolvConf(wanted.dns, ReadHostResolver(), servers);
+}
+
+// Not the file of an earlier run, which that one's root may own.
+absl::Status WriteNew(const std::string& path, const std::string& text) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return base::SyscallError("unlink", path);
+  }
+  const base::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+             0644));
+  if (!file.is_valid()) return base::SyscallError("open", path);
+  // For everybody, whatever our umask is.
+  if (::fchmod(file.get(), 0644) != 0) {
+    return base::SyscallError("fchmod", path);
+  }
+  return base::WriteAll(file.get(), text);
 }
 
 // Of a container whose program does not run yet. In place: the file is mounted
@@ -72,18 +91,13 @@ absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
   }
   const spec::Network& network = effective.network;
   const std::string directory = Directory();
-  CAISSON_RETURN_IF_ERROR(
-      base::WriteFileAtomic(directory + "/hosts",
-                            HostsFile(effective.hostname, effective.domainname,
-                                      addresses, network.extra_hosts),
-                            0644, /*sync=*/false));
-  CAISSON_RETURN_IF_ERROR(base::WriteFileAtomic(
+  CAISSON_RETURN_IF_ERROR(WriteNew(
+      directory + "/hosts", HostsFile(effective.hostname, effective.domainname,
+                                      addresses, network.extra_hosts)));
+  CAISSON_RETURN_IF_ERROR(WriteNew(
       directory + "/resolv.conf",
-      ResolvConfOf(*env_->networks, network, record_.status.networks), 0644,
-      /*sync=*/false));
-  return base::WriteFileAtomic(directory + "/hostname",
-                               HostnameFile(effective.hostname), 0644,
-                               /*sync=*/false);
+      ResolvConfOf(*env_->networks, network, record_.status.networks)));
+  return WriteNew(directory + "/hostname", HostnameFile(effective.hostname));
 }
 
 // When the shim hands the namespace over. START goes as soon as all is
@@ -94,19 +108,17 @@ OnNetwork Container::AttachesNetworks() {
           wanted = record_.status.networks, spec = record_.spec](
              const shimlink::ConnPtr& conn, base::UniqueFd netns) {
     Networks* const networks = self->env_->networks;
-    const std::string told = ResolvConfOf(*networks, spec->network, wanted);
+    const std::vector<std::string> told = networks->NameServersOf(wanted);
     networks->Attach(
         self->id_, wanted, std::move(netns),
         [self, link, gate, conn, spec, told,
          networks](absl::StatusOr<Endpoints> attached) {
           const bool ok = attached.ok();
-          if (ok) {
-            // A network that came up for this container may have no server.
-            const std::string text =
-                ResolvConfOf(*networks, spec->network, *attached);
-            if (text != told) {
-              RewriteResolvConf(self->Directory() + "/resolv.conf", text);
-            }
+          // One that came up for this container may have no server.
+          if (ok && networks->NameServersOf(*attached) != told) {
+            RewriteResolvConf(
+                self->Directory() + "/resolv.conf",
+                ResolvConfOf(*networks, spec->network, *attached));
           }
           self->queue_->Post(
               [self, link, attached = std::move(attached)]() mutable {
