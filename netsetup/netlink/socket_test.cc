@@ -21,7 +21,6 @@ namespace caisson::netsetup {
 namespace {
 
 using base::ErrnoIs;
-using base::IsOk;
 using base::StatusIs;
 using ::testing::SizeIs;
 

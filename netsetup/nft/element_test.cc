@@ -15,7 +15,6 @@ namespace {
 using base::IsOk;
 using base::StatusIs;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::vector<Element> Port(uint16_t port, std::string_view host,
                           std::string_view container) {
