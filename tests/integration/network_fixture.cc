@@ -100,10 +100,12 @@ bool IsForwarding(const std::string& line) {
 
 }  // namespace
 
+std::set<std::string> NetworkDaemonTest::real_;
 std::set<std::string> NetworkDaemonTest::before_;
 std::set<std::string> NetworkDaemonTest::idle_;
 
 void NetworkDaemonTest::SetUpTestSuite() {
+  if (WhyNot().empty()) real_ = StateOf(RealHost());
   DaemonTest::SetUpTestSuite();
   if (!WhyNot().empty() || !daemon().running()) return;
   MakeWorld();
@@ -135,6 +137,9 @@ void NetworkDaemonTest::TearDownTestSuite() {
   }
   DaemonTest::TearDownTestSuite();
   OutsideNetns() = {};
+  if (WhyNot().empty()) {
+    EXPECT_EQ(Differences(real_, StateOf(RealHost())), "");
+  }
 }
 
 void NetworkDaemonTest::TearDown() {
@@ -161,6 +166,10 @@ void NetworkDaemonTest::MakeWorld() {
 
 Place NetworkDaemonTest::Host() {
   return {PathOf(daemon().network_ns_fd())};
+}
+
+Place NetworkDaemonTest::RealHost() {
+  return {StrCat("/proc/", ::getpid(), "/ns/net")};
 }
 
 Place NetworkDaemonTest::Outside() {

@@ -43,6 +43,8 @@ class NetworkDaemonTest : public DaemonTest {
   // --- Places, and programs there ------------------------------------------
 
   static Place Host();
+  // The one that the tests run on: nobody may change anything there.
+  static Place RealHost();
   static Place Outside();
   static Place Inside(const v1::Container& container);
 
@@ -124,6 +126,7 @@ class NetworkDaemonTest : public DaemonTest {
  private:
   static void MakeWorld();
 
+  static std::set<std::string> real_;
   static std::set<std::string> before_;
   static std::set<std::string> idle_;
   std::vector<std::unique_ptr<Interactive>> servers_;
