@@ -1,5 +1,7 @@
 #include "netsetup/network/plan.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -218,6 +220,25 @@ TEST(PlanAttachTest, AVethOnABridge) {
   EXPECT_EQ(veth.peer_index, 2);
   EXPECT_EQ(create.link.index, HostIndex(kEndpoint));
   EXPECT_EQ(veth.peer_mac, MacOf("container", kEndpoint));
+}
+
+TEST(PlanAttachTest, WithoutIpv6TheLinkGetsNoAddressByItself) {
+  Observed observed;
+  observed.links = {OwnBridge()};
+  Endpoint endpoint = TestEndpoint();
+  endpoint.addresses.pop_back();
+  for (const Driver driver : {Driver::kBridge, Driver::kPtp}) {
+    Network network = NetworkOf(driver);
+    network.subnets.pop_back();
+    CAISSON_ASSERT_OK_AND_ASSIGN(
+        const Plan plan, PlanAttach(kInstance, network, endpoint, observed));
+    const std::vector<std::string> lines = Lines(plan);
+    const auto up =
+        std::find(lines.begin(), lines.end(), "container: set link eth0: up");
+    ASSERT_NE(up, lines.end());
+    EXPECT_EQ(*std::prev(up),
+              "container: set link eth0: no link-local address of its own");
+  }
 }
 
 TEST(PlanAttachTest, EverythingThatAnEndpointMayHave) {

@@ -158,6 +158,22 @@ TEST_F(RootAttachTest, TwoContainersOfABridgeReachEachOtherAndTheHost) {
   EXPECT_EQ(ReadSysctlIn("", "net/ipv6/conf/all/forwarding"), "1");
 }
 
+TEST_F(RootAttachTest, WithoutIpv6AContainerHasNoAddressOfIt) {
+  for (const Driver driver : {Driver::kBridge, Driver::kPtp}) {
+    const std::string name(netsetup::DriverName(driver));
+    const int n = driver == Driver::kBridge ? 1 : 2;
+    Network network = NetworkOf(driver, n);
+    Endpoint endpoint = EndpointOf(network, n, 2);
+    network.subnets.pop_back();
+    endpoint.addresses.pop_back();
+    CAISSON_ASSERT_OK(host_->CreateNetwork(network));
+    CAISSON_ASSERT_OK(
+        host_->Attach(network, endpoint, AddContainer(name).fd.get()).status());
+    EXPECT_TRUE(Ping("", StrCat("10.", n, ".0.2")));
+    EXPECT_EQ(Run(name, {"ip", "-6", "addr", "show", "dev", "eth0"}), "");
+  }
+}
+
 TEST_F(RootAttachTest, ContainersOfTwoNetworksAreRoutedByTheHost) {
   for (const int n : {1, 2}) {
     const Network network = NetworkOf(Driver::kBridge, n);
