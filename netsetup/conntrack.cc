@@ -145,7 +145,7 @@ uint32_t PutTuple(nlmsghdr* header, uint16_t type, const FlowFilter& filter) {
     nlattr* protocol = ::mnl_attr_nest_start(header, CTA_TUPLE_PROTO);
     ::mnl_attr_put_u8(header, CTA_PROTO_NUM, *filter.protocol);
     flags |= kFilterProtocol;
-    if (filter.original_port) {
+    if (filter.original_port && filter.port_count == 1) {
       ::mnl_attr_put_u16(header, CTA_PROTO_DST_PORT,
                          htons(*filter.original_port));
       flags |= kFilterDestinationPort;
@@ -266,7 +266,9 @@ bool Matches(const FlowFilter& filter, const Flow& flow) {
   return fits(filter.protocol, flow.protocol) &&
          fits(filter.original_source, flow.original_source) &&
          fits(filter.original_destination, flow.original_destination) &&
-         fits(filter.original_port, flow.original_port) &&
+         (!filter.original_port ||
+          (flow.original_port >= *filter.original_port &&
+           flow.original_port - *filter.original_port < filter.port_count)) &&
          fits(filter.reply_source, flow.reply_source);
 }
 

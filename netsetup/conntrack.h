@@ -30,6 +30,8 @@ struct FlowFilter {
   // address and port of a published port.
   std::optional<IpAddress> original_destination;
   std::optional<uint16_t> original_port;
+  // How many ports from that one on.
+  int port_count = 1;
   // Who answers: the container behind the port.
   std::optional<IpAddress> reply_source;
   // Who began it: a container, for what it has to the outside.

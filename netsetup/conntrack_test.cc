@@ -77,6 +77,18 @@ TEST(ConntrackTest, EverythingGivenHasToFit) {
   EXPECT_FALSE(Matches({.protocol = IPPROTO_TCP}, *flow));
 }
 
+TEST(ConntrackTest, PortsMayBeARange) {
+  const absl::StatusOr<Flow> flow = Parse(Message());
+  ASSERT_THAT(flow, IsOk());
+  const auto fits = [&flow](uint16_t first, int count) {
+    return Matches({.original_port = first, .port_count = count}, *flow);
+  };
+  EXPECT_TRUE(fits(8080, 1));
+  EXPECT_TRUE(fits(8000, 81));
+  EXPECT_FALSE(fits(8000, 80));
+  EXPECT_FALSE(fits(8081, 100));
+}
+
 TEST(ConntrackTest, WhatIsCutIsNoFlow) {
   const std::vector<uint8_t> whole = Message();
   for (size_t bytes = sizeof(nlmsghdr); bytes < whole.size() - 8; bytes += 4) {

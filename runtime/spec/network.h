@@ -5,6 +5,7 @@
 #ifndef CAISSON_RUNTIME_SPEC_NETWORK_H_
 #define CAISSON_RUNTIME_SPEC_NETWORK_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -22,6 +23,12 @@ enum class NetworkMode : int {
   kContainer,
   kAttach,  // to `networks`
 };
+
+// The most that one container has.
+inline constexpr size_t kMaxAttachments = 16;
+inline constexpr size_t kMaxPortMappings = 1024;
+// All mappings together: each port is an element of a map in the kernel.
+inline constexpr int64_t kMaxPublishedPorts = 65536;
 
 struct Bandwidth {
   int64_t bits_per_second = 0;

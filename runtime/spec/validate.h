@@ -22,6 +22,11 @@ inline constexpr size_t kMaxViolations = 64;
 std::vector<base::FieldViolation> Validate(const ContainerSpec& spec);
 std::vector<base::FieldViolation> Validate(const ExecSpec& spec);
 std::vector<base::FieldViolation> Validate(const NetworkSpec& spec);
+// Of a container that runs; `field` is where the request has it.
+std::vector<base::FieldViolation> Validate(const NetworkAttachment& attachment,
+                                           const std::string& field);
+std::vector<base::FieldViolation> Validate(const PortMapping& port,
+                                           const std::string& field);
 
 // Fields whose use is for administrators ("spec.security.privileged"): they
 // reach the host's files, devices, namespaces or ids. Empty: anybody may.
@@ -32,6 +37,9 @@ std::vector<std::string> AdminFields(const NetworkSpec& spec);
 // Empty, or why `name` cannot be the name of a container or a network. Used for
 // references in requests as well.
 std::string NameProblem(std::string_view name);
+// The same for what a port is published at; empty texts mean the defaults.
+std::string HostIpProblem(std::string_view host_ip);
+std::string ProtocolProblem(std::string_view protocol);
 
 }  // namespace caisson::spec
 

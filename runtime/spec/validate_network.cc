@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -13,18 +14,15 @@
 #include "runtime/base/str_cat.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/ip.h"
+#include "runtime/spec/validate.h"
 #include "runtime/spec/violations.h"
 
 namespace caisson::spec {
 namespace {
 
-constexpr size_t kMaxAttachments = 16;
 constexpr size_t kMaxAddresses = 16;
 constexpr size_t kMaxAliases = 64;
 constexpr size_t kMaxRoutes = 256;
-constexpr size_t kMaxMappings = 1024;
-// All mappings together: each port is an element of a map in the kernel.
-constexpr int64_t kMaxPublishedPorts = 65536;
 constexpr int64_t kMaxPort = 65535;
 constexpr int64_t kMaxMetric = UINT32_MAX;
 // A byte a second; 100 Tbit/s.
@@ -197,19 +195,9 @@ std::optional<HostPorts> HostPortsOf(const PortMapping& port) {
       *ip, port.host_port, port.host_port + CountOf(port) - 1};
 }
 
-void CheckHostIp(const std::string& field, const std::string& text,
-                 Violations* out) {
-  if (text.empty()) return;
-  const std::optional<Ip> ip = ParseIp(text);
-  if (!ip.has_value()) {
-    out->Add(field, "is not an IPv4 or IPv6 address");
-  } else if (ip->is_multicast()) {
-    out->Add(field, "is not an address of the host");
-  } else if (ip->v6 && ip->is_loopback()) {
-    out->Add(field,
-             "cannot be ::1: the kernel does not route IPv6 loopback into "
-             "another namespace; 127.0.0.1 works");
-  }
+void AddProblem(const std::string& field, std::string problem,
+                Violations* out) {
+  if (!problem.empty()) out->Add(field, std::move(problem));
 }
 
 void CheckPort(const std::string& field, const PortMapping& port,
@@ -222,11 +210,8 @@ void CheckPort(const std::string& field, const PortMapping& port,
       highest + port.count - 1 > kMaxPort) {
     out->Add(field + ".count", "reaches beyond port 65535");
   }
-  CheckHostIp(field + ".host_ip", port.host_ip, out);
-  if (!port.protocol.empty() && port.protocol != "tcp" &&
-      port.protocol != "udp" && port.protocol != "sctp") {
-    out->Add(field + ".protocol", "is not tcp, udp or sctp");
-  }
+  AddProblem(field + ".host_ip", HostIpProblem(port.host_ip), out);
+  AddProblem(field + ".protocol", ProtocolProblem(port.protocol), out);
   if (!port.network.empty()) {
     out->CheckReference(field + ".network", port.network, "network");
   }
@@ -250,8 +235,8 @@ void CheckCollisions(const std::string& field,
 
 void CheckPorts(const std::vector<PortMapping>& ports, Violations* out) {
   const std::string field = "spec.network.ports";
-  CheckCount(field, ports.size(), kMaxMappings, out);
-  if (ports.size() > kMaxMappings) return;
+  CheckCount(field, ports.size(), kMaxPortMappings, out);
+  if (ports.size() > kMaxPortMappings) return;
   int64_t total = 0;
   for (size_t i = 0; i < ports.size(); ++i) {
     CheckPort(At(field, i), ports[i], out);
@@ -318,6 +303,38 @@ void RefuseWithoutAttach(const Network& network, Violations* out) {
 }
 
 }  // namespace
+
+std::string HostIpProblem(std::string_view host_ip) {
+  if (host_ip.empty()) return "";
+  const std::optional<Ip> ip = ParseIp(host_ip);
+  if (!ip.has_value()) return "is not an IPv4 or IPv6 address";
+  if (ip->is_multicast()) return "is not an address of the host";
+  if (ip->v6 && ip->is_loopback()) {
+    return "cannot be ::1: the kernel does not route IPv6 loopback into "
+           "another namespace; 127.0.0.1 works";
+  }
+  return "";
+}
+
+std::string ProtocolProblem(std::string_view protocol) {
+  const bool known = protocol.empty() || protocol == "tcp" ||
+                     protocol == "udp" || protocol == "sctp";
+  return known ? "" : "is not tcp, udp or sctp";
+}
+
+std::vector<base::FieldViolation> Validate(const NetworkAttachment& attachment,
+                                           const std::string& field) {
+  Violations out;
+  CheckAttachment(field, attachment, &out);
+  return out.Take();
+}
+
+std::vector<base::FieldViolation> Validate(const PortMapping& port,
+                                           const std::string& field) {
+  Violations out;
+  CheckPort(field, port, &out);
+  return out.Take();
+}
 
 void CheckNetwork(const Network& network, Violations* out) {
   switch (network.mode) {

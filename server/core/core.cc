@@ -74,7 +74,7 @@ class CoreImpl final : public Core {
         registry_(store),
         containers_(&env_, &registry_),
         execs_(&env_, &registry_),
-        network_calls_(&env_) {
+        network_calls_(&env_, &registry_) {
     env_.store = store;
     env_.output = output;
     env_.executor = &executor_;

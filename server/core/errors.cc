@@ -50,6 +50,17 @@ absl::Status WrongState(std::string_view container, store::ContainerState state,
        {"needed", std::string(needed)}});
 }
 
+absl::Status NoNetworkOfItsOwn(std::string_view container,
+                               store::ContainerState state) {
+  return MakeError(StatusCode::kFailedPrecondition, "WRONG_STATE",
+                   StrCat("container '", container,
+                          "' shares the network of the host or of another "
+                          "container"),
+                   {{"container", std::string(container)},
+                    {"state", std::string(PublicStateName(state))},
+                    {"needed", "a network of its own"}});
+}
+
 absl::Status LimitReached(std::string_view limit, int64_t value) {
   return MakeError(
       StatusCode::kResourceExhausted, "LIMIT_REACHED",

@@ -20,6 +20,9 @@ absl::Status ExecNotFound(std::string_view exec);
 // `needed` names the states in which the call works.
 absl::Status WrongState(std::string_view container, store::ContainerState state,
                         std::string_view needed);
+// Its network is the host's, or another container's.
+absl::Status NoNetworkOfItsOwn(std::string_view container,
+                               store::ContainerState state);
 absl::Status LimitReached(std::string_view limit, int64_t value);
 absl::Status CancelledByDelete(std::string_view container);
 absl::Status RevisionChanged(std::string_view container, int64_t revision);

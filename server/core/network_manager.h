@@ -41,6 +41,31 @@ struct DeleteNetworkArgs {
   RequestKey request;
 };
 
+// Of a container that runs.
+struct ConnectArgs {
+  std::string container;
+  spec::NetworkAttachment attachment;
+  RequestKey request;
+};
+struct DisconnectArgs {
+  std::string container;
+  std::string network;
+  RequestKey request;
+};
+struct PublishArgs {
+  std::string container;
+  spec::PortMapping port;
+  RequestKey request;
+};
+// These three say which entry; its first port, where it has several.
+struct UnpublishArgs {
+  std::string container;
+  int32_t host_port = 0;
+  std::string host_ip;   // empty: "127.0.0.1"
+  std::string protocol;  // empty: "tcp"
+  RequestKey request;
+};
+
 class NetworkManager {
  public:
   virtual ~NetworkManager() = default;
@@ -56,6 +81,23 @@ class NetworkManager {
   // while a container is attached; ABORTED REVISION_CHANGED.
   virtual void Delete(DeleteNetworkArgs args,
                       Callback<NetworkPtr> callback) = 0;
+
+  // What follows changes a container for as long as it runs: its next start
+  // goes by its spec again. Done whole, or not at all. CONTAINER_NOT_FOUND,
+  // WRONG_STATE when it does not run, or when its network is the host's or
+  // another container's; NETWORK_SETUP_FAILED, INVALID_FIELD, LIMIT_REACHED.
+  // The container as it became; with a replay, as it is now.
+
+  // ALREADY_CONNECTED, ADDRESS_IN_USE, NO_FREE_ADDRESS.
+  virtual void Connect(ConnectArgs args, Callback<ContainerPtr> callback) = 0;
+  // NOT_CONNECTED. Its published ports go with it.
+  virtual void Disconnect(DisconnectArgs args,
+                          Callback<ContainerPtr> callback) = 0;
+  // NOT_CONNECTED, PORT_IN_USE.
+  virtual void Publish(PublishArgs args, Callback<ContainerPtr> callback) = 0;
+  // PORT_NOT_PUBLISHED.
+  virtual void Unpublish(UnpublishArgs args,
+                         Callback<ContainerPtr> callback) = 0;
 };
 
 }  // namespace caisson::core

@@ -107,9 +107,9 @@ struct StdinProgress {
 // The types of events that core writes.
 inline constexpr const char* kEventTypes[] = {
     "container.created", "container.started", "container.oom",
-    "container.exited",  "container.deleted", "exec.started",
-    "exec.exited",       "exec.deleted",      "network.created",
-    "network.deleted",   "network.repaired"};
+    "container.exited",  "container.deleted", "container.network_changed",
+    "exec.started",      "exec.exited",       "exec.deleted",
+    "network.created",   "network.deleted",   "network.repaired"};
 
 }  // namespace caisson::core
 

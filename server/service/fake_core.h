@@ -146,6 +146,14 @@ class FakeNetworks : public core::NetworkManager {
       on_create;
   std::function<void(core::DeleteNetworkArgs, core::Callback<core::NetworkPtr>)>
       on_delete;
+  std::function<void(core::ConnectArgs, core::Callback<core::ContainerPtr>)>
+      on_connect;
+  std::function<void(core::DisconnectArgs, core::Callback<core::ContainerPtr>)>
+      on_disconnect;
+  std::function<void(core::PublishArgs, core::Callback<core::ContainerPtr>)>
+      on_publish;
+  std::function<void(core::UnpublishArgs, core::Callback<core::ContainerPtr>)>
+      on_unpublish;
 
   void Create(core::CreateNetworkArgs args,
               core::Callback<core::CreateNetworkResult> callback) override {
@@ -156,6 +164,28 @@ class FakeNetworks : public core::NetworkManager {
               core::Callback<core::NetworkPtr> callback) override {
     if (on_delete) return on_delete(std::move(args), std::move(callback));
     callback(NotExpected("DeleteNetwork"));
+  }
+  void Connect(core::ConnectArgs args,
+               core::Callback<core::ContainerPtr> callback) override {
+    if (on_connect) return on_connect(std::move(args), std::move(callback));
+    callback(NotExpected("ConnectContainer"));
+  }
+  void Disconnect(core::DisconnectArgs args,
+                  core::Callback<core::ContainerPtr> callback) override {
+    if (on_disconnect) {
+      return on_disconnect(std::move(args), std::move(callback));
+    }
+    callback(NotExpected("DisconnectContainer"));
+  }
+  void Publish(core::PublishArgs args,
+               core::Callback<core::ContainerPtr> callback) override {
+    if (on_publish) return on_publish(std::move(args), std::move(callback));
+    callback(NotExpected("PublishPort"));
+  }
+  void Unpublish(core::UnpublishArgs args,
+                 core::Callback<core::ContainerPtr> callback) override {
+    if (on_unpublish) return on_unpublish(std::move(args), std::move(callback));
+    callback(NotExpected("UnpublishPort"));
   }
 };
 

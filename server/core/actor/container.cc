@@ -233,6 +233,7 @@ void Container::AttachExec(const std::string& exec,
 }
 
 void Container::BeginShutdown() {
+  NextNetworkChange();  // refuses what waits
   waiters_.FailAll(ShuttingDown());
   execs_.BeginShutdown();
   std::vector<Callback<ContainerPtr>> stops;

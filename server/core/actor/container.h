@@ -14,6 +14,7 @@
 #define CAISSON_SERVER_CORE_ACTOR_CONTAINER_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +83,11 @@ class Container : public std::enable_shared_from_this<Container> {
   void AttachExec(const std::string& exec, Callback<Started> callback);
   void BeginShutdown();
 
+  // --- Networks of a run (container_live_network.cc): one change at a time.
+  class NetworkChange;  // network_change.h
+  using NetworkChangePtr = std::shared_ptr<NetworkChange>;
+  void ChangeNetworks(NetworkChangePtr change);
+
   // --- Recovery (container_recover.cc): from what the store says and what is
   // found on the host. `same_boot`: the kernel is the one that the row is of.
   void Recover(bool same_boot);
@@ -129,6 +135,10 @@ class Container : public std::enable_shared_from_this<Container> {
   void ReleaseNetworks(store::ContainerRecord* record,
                        store::Transaction* transaction);
   void ReattachNetworks();
+  void OnReattached(absl::StatusOr<Endpoints> endpoints);
+  void NextNetworkChange();
+  void EndNetworkChange();
+  absl::Status WhyNoNetworkChange() const;
 
   // The shim.
   ShimEvents Events();
@@ -187,6 +197,10 @@ class Container : public std::enable_shared_from_this<Container> {
   std::shared_ptr<absl::Notification> cgroups_made_;
   bool cleaning_ = false;  // something of the last run is still there
   std::optional<store::ExitInfo> exit_;  // to be committed
+
+  // Its networks are being changed; those that wait.
+  bool changing_networks_ = false;
+  std::deque<NetworkChangePtr> network_changes_;
 
   // Operations that wait for the exit or the removal.
   std::vector<Callback<ContainerPtr>> stops_;

@@ -156,23 +156,33 @@ void Container::ReleaseNetworks(store::ContainerRecord* record,
 // attached was taken for nobody's.
 void Container::ReattachNetworks() {
   if (record_.status.networks.empty()) return;
+  changing_networks_ = true;
   env_->networks->Reattach(record_, [self = shared_from_this()](
                                         absl::StatusOr<Endpoints> endpoints) {
     self->queue_->Post([self, endpoints = std::move(endpoints)]() mutable {
-      if (!endpoints.ok()) {
-        CAISSON_LOG(kError, "container without its networks",
-                    {"container", self->id_},
-                    {"error", endpoints.status().ToString()});
-        return;
-      }
-      if (!IsRunning(self->state_)) return;
-      self->record_.status.networks = *std::move(endpoints);
-      store::Transaction attached;
-      attached.put_containers.push_back(self->record_);
-      base::IgnoreError(self->Commit(std::move(attached)),
-                        "the exit is committed with what is in memory");
+      self->OnReattached(std::move(endpoints));
+      self->EndNetworkChange();
     });
   });
+}
+
+void Container::OnReattached(absl::StatusOr<Endpoints> endpoints) {
+  if (!endpoints.ok()) {
+    CAISSON_LOG(kError, "container without its networks", {"container", id_},
+                {"error", endpoints.status().ToString()});
+  }
+  if (!IsRunning(state_)) return;
+  if (endpoints.ok()) {
+    record_.status.networks = *std::move(endpoints);
+  } else {
+    for (store::Endpoint& endpoint : record_.status.networks) {
+      endpoint.attached = false;
+    }
+  }
+  store::Transaction told;
+  told.put_containers.push_back(record_);
+  base::IgnoreError(Commit(std::move(told)),
+                    "the exit is committed with what is in memory");
 }
 
 }  // namespace caisson::core

@@ -194,6 +194,11 @@ void Container::AdoptRunning(const shim::StateBody& state) {
       lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
       return;
     }
+    // As they will be; one that is not, of a container that runs, is taken for
+    // a connect that came to nothing.
+    for (store::Endpoint& endpoint : record_.status.networks) {
+      endpoint.attached = true;
+    }
     const absl::Status status = CommitStarted(
         CurrentRun(), state.pid, absl::FromUnixNanos(state.start_time_ns));
     if (!status.ok()) {

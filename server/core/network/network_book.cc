@@ -25,6 +25,8 @@ using netsetup::IpPrefix;
 constexpr int kFirstChosenPort = 49152;
 constexpr int kLastChosenPort = 65535;
 
+using Endpoints = std::vector<store::Endpoint>;
+
 std::string At(const std::string& field, size_t index) {
   return absl::StrCat(field, "[", index, "]");
 }
@@ -38,13 +40,43 @@ absl::Status BadField(const std::string& field, std::string text) {
 // One reservation; what it took is given back unless it is finished.
 class NetworkBook::Reserving {
  public:
+  // `held`: what the container has already.
   Reserving(NetworkBook* book, const spec::Network& wanted,
-            const std::string& field)
-      : book_(book), wanted_(wanted), field_(field) {}
+            const std::string& field, const Endpoints& held)
+      : book_(book), wanted_(wanted), field_(field), held_(held) {}
 
   absl::StatusOr<Reservation> Run()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    absl::Status status = Take();
+    return Finish(Take());
+  }
+
+  // The one attachment of `wanted`, beside those that are held.
+  absl::StatusOr<Reservation> RunConnect()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    return Finish(TakeOneMore());
+  }
+
+  // The one port of `wanted`, of one of those that are held.
+  absl::StatusOr<store::Endpoint> RunPort()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    const spec::PortMapping& wanted = wanted_.ports.front();
+    const store::NetworkPtr named =
+        wanted.network.empty() ? nullptr : book_->find_(wanted.network);
+    const bool is_held =
+        std::any_of(held_.begin(), held_.end(), [&named](const auto& endpoint) {
+          return named == nullptr || endpoint.network_id == named->id;
+        });
+    if (!is_held) return NotConnected(wanted.network);
+    out_.endpoints = held_;
+    CAISSON_RETURN_IF_ERROR(Publish(wanted, field_));
+    size_t i = 0;
+    while (out_.endpoints[i].ports == held_[i].ports) ++i;
+    return std::move(out_.endpoints[i]);
+  }
+
+ private:
+  absl::StatusOr<Reservation> Finish(const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
     if (status.ok()) return std::move(out_);
     for (const store::Endpoint& endpoint : out_.endpoints) {
       book_->ReleaseLocked(endpoint);
@@ -52,7 +84,6 @@ class NetworkBook::Reserving {
     return status;
   }
 
- private:
   absl::Status Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
     for (size_t i = 0; i < wanted_.networks.size(); ++i) {
       CAISSON_RETURN_IF_ERROR(
@@ -67,6 +98,27 @@ class NetworkBook::Reserving {
     return absl::OkStatus();
   }
 
+  absl::Status TakeOneMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    const spec::NetworkAttachment& wanted = wanted_.networks.front();
+    bool has_default_route = false;
+    for (const store::Endpoint& other : held_) {
+      has_default_route = has_default_route || other.default_route;
+      if (other.interface != wanted.interface) continue;
+      return BadField(absl::StrCat(field_, ".interface"),
+                      "is that of another network already");
+    }
+    if (has_default_route && wanted.default_route.value_or(false)) {
+      return BadField(absl::StrCat(field_, ".default_route"),
+                      "is set for another network already");
+    }
+    CAISSON_RETURN_IF_ERROR(Attach(wanted, field_));
+    store::Endpoint& endpoint = out_.endpoints.front();
+    if (!wanted.default_route.has_value()) {
+      endpoint.default_route = !has_default_route && !endpoint.gateways.empty();
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status Attach(const spec::NetworkAttachment& wanted,
                       const std::string& field)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
@@ -75,6 +127,11 @@ class NetworkBook::Reserving {
                                           : book_->networks_.find(network->id);
     if (entry == book_->networks_.end()) {
       return NetworkNotFound(wanted.network);
+    }
+    for (const store::Endpoint& other : held_) {
+      if (other.network_id == network->id) {
+        return AlreadyConnected(network->name);
+      }
     }
     for (const store::Endpoint& other : out_.endpoints) {
       if (other.network_id == network->id) {
@@ -112,6 +169,7 @@ class NetworkBook::Reserving {
       };
       if (std::none_of(wanted_.networks.begin(), wanted_.networks.end(),
                        is_taken) &&
+          std::none_of(held_.begin(), held_.end(), is_taken) &&
           std::none_of(out_.endpoints.begin(), out_.endpoints.end(),
                        is_taken)) {
         return name;
@@ -227,11 +285,19 @@ class NetworkBook::Reserving {
     if (!book_->probe_(port)) return PortInUse(port, "a process of the host");
     CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                              ElementsOf(port, *endpoint, field));
-    if (!book_->ports_.Apply({.add = elements, .remove = {}}).ok()) {
-      return PortInUse(port, "another container");
-    }
+    if (!TakePorts(elements)) return PortInUse(port, "a container");
     endpoint->ports.push_back(port);
     return absl::OkStatus();
+  }
+
+  // None of them is there yet, not even for the same container.
+  bool TakePorts(const std::vector<nft::Element>& elements)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    const auto applied = book_->ports_.Apply({.add = elements, .remove = {}});
+    if (!applied.ok()) return false;
+    if (applied->add.size() == elements.size()) return true;
+    book_->ports_.Undo(*applied);
+    return false;
   }
 
   // The next ports that nobody has.
@@ -245,7 +311,7 @@ class NetworkBook::Reserving {
       if (port.host_port + port.count - 1 > kLastChosenPort) continue;
       CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                                ElementsOf(port, *endpoint, field_));
-      if (!book_->ports_.Apply({.add = elements, .remove = {}}).ok()) continue;
+      if (!TakePorts(elements)) continue;
       if (book_->probe_(port)) {
         endpoint->ports.push_back(port);
         return absl::OkStatus();
@@ -294,6 +360,7 @@ class NetworkBook::Reserving {
   NetworkBook* const book_;
   const spec::Network& wanted_;
   const std::string& field_;
+  const Endpoints& held_;
   Reservation out_;
 };
 
@@ -362,7 +429,25 @@ absl::Status NetworkBook::Remove(const store::NetworkRecord& network) {
 absl::StatusOr<Reservation> NetworkBook::Reserve(const spec::Network& wanted,
                                                  const std::string& field) {
   absl::MutexLock lock(&mutex_);
-  return Reserving(this, wanted, field).Run();
+  return Reserving(this, wanted, field, {}).Run();
+}
+
+absl::StatusOr<Reservation> NetworkBook::ReserveConnect(
+    const std::vector<store::Endpoint>& held,
+    const spec::NetworkAttachment& wanted, const std::string& field) {
+  spec::Network network;
+  network.networks = {wanted};
+  absl::MutexLock lock(&mutex_);
+  return Reserving(this, network, field, held).RunConnect();
+}
+
+absl::StatusOr<store::Endpoint> NetworkBook::ReservePort(
+    const std::vector<store::Endpoint>& held, const spec::PortMapping& wanted,
+    const std::string& field) {
+  spec::Network network;
+  network.ports = {wanted};
+  absl::MutexLock lock(&mutex_);
+  return Reserving(this, network, field, held).RunPort();
 }
 
 absl::Status NetworkBook::Adopt(const store::Endpoint& endpoint) {
@@ -394,10 +479,7 @@ std::vector<store::LeaseRow> NetworkBook::ReleaseLocked(
     const store::Endpoint& endpoint) {
   std::vector<store::LeaseRow> rows;
   for (const store::PublishedPort& port : endpoint.ports) {
-    const auto elements = PortElements(port, endpoint);
-    if (!elements.ok()) continue;  // then it was never published
-    base::IgnoreError(ports_.Apply({.add = {}, .remove = *elements}).status(),
-                      "what is not there is no error");
+    ReleasePortLocked(endpoint, port);
   }
   const auto entry = networks_.find(endpoint.network_id);
   if (entry == networks_.end()) return rows;
@@ -419,6 +501,20 @@ std::vector<store::LeaseRow> NetworkBook::ReleaseLocked(
     }
   }
   return rows;
+}
+
+void NetworkBook::ReleasePort(const store::Endpoint& endpoint,
+                              const store::PublishedPort& port) {
+  absl::MutexLock lock(&mutex_);
+  ReleasePortLocked(endpoint, port);
+}
+
+void NetworkBook::ReleasePortLocked(const store::Endpoint& endpoint,
+                                    const store::PublishedPort& port) {
+  const auto elements = PortElements(port, endpoint);
+  if (!elements.ok()) return;  // then it was never published
+  base::IgnoreError(ports_.Apply({.add = {}, .remove = *elements}).status(),
+                    "what is not there is no error");
 }
 
 bool NetworkBook::Holds(const store::Endpoint& endpoint) const {

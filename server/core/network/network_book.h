@@ -69,6 +69,16 @@ class NetworkBook {
   absl::StatusOr<Reservation> Reserve(const spec::Network& wanted,
                                       const std::string& field);
 
+  // The same for one more attachment, or one more port, of a container that
+  // runs and has `held`. ALREADY_CONNECTED, NOT_CONNECTED besides.
+  absl::StatusOr<Reservation> ReserveConnect(
+      const std::vector<store::Endpoint>& held,
+      const spec::NetworkAttachment& wanted, const std::string& field);
+  // The endpoint with the port, which is its last one.
+  absl::StatusOr<store::Endpoint> ReservePort(
+      const std::vector<store::Endpoint>& held, const spec::PortMapping& wanted,
+      const std::string& field);
+
   // An endpoint of a container that runs: found at the start of the daemon.
   absl::Status Adopt(const store::Endpoint& endpoint);
 
@@ -76,6 +86,10 @@ class NetworkBook {
   // the same again for what is free already.
   std::vector<store::LeaseRow> Release(
       const std::vector<store::Endpoint>& endpoints);
+
+  // One port of an endpoint alone; what is free already is no error.
+  void ReleasePort(const store::Endpoint& endpoint,
+                   const store::PublishedPort& port);
 
   // Whether the address is held by the endpoint, for an audit.
   bool Holds(const store::Endpoint& endpoint) const;
@@ -90,6 +104,9 @@ class NetworkBook {
   class Reserving;
 
   std::vector<store::LeaseRow> ReleaseLocked(const store::Endpoint& endpoint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReleasePortLocked(const store::Endpoint& endpoint,
+                         const store::PublishedPort& port)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string boot_id_;

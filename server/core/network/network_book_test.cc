@@ -214,5 +214,86 @@ TEST_F(NetworkBookTest, RowsComeBackAndHoldTheirAddress) {
   EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
 }
 
+TEST_F(NetworkBookTest, ConnectsBesideWhatIsHeld) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("b", "10.2.0.0/24", "10.2.0.1");
+  const auto held = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(held.ok());
+  const auto got =
+      book_.ReserveConnect(held->endpoints, {.network = "b"}, "attachment");
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_THAT(got->endpoints, SizeIs(1));
+  EXPECT_EQ(got->endpoints[0].interface, "eth1");
+  EXPECT_THAT(got->endpoints[0].addresses, ElementsAre("10.2.0.2/24"));
+  EXPECT_FALSE(got->endpoints[0].default_route);
+  EXPECT_THAT(got->put, SizeIs(1));
+  EXPECT_EQ(book_.EndpointsOf(got->endpoints[0].network_id), 1u);
+}
+
+TEST_F(NetworkBookTest, TheFirstConnectIsTheWayOut) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  const auto got = book_.ReserveConnect({}, {.network = "a"}, "attachment");
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->endpoints[0].interface, "eth0");
+  EXPECT_TRUE(got->endpoints[0].default_route);
+  const auto not_wanted = book_.ReserveConnect(
+      {}, {.network = "a", .default_route = false}, "attachment");
+  ASSERT_TRUE(not_wanted.ok());
+  EXPECT_FALSE(not_wanted->endpoints[0].default_route);
+}
+
+TEST_F(NetworkBookTest, AConnectThatIsRefusedHoldsNothing) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("b", "10.2.0.0/24", "10.2.0.1");
+  const auto held = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(held.ok());
+  const auto reason = [&](const spec::NetworkAttachment& wanted) {
+    return ReasonOf(
+        book_.ReserveConnect(held->endpoints, wanted, "attachment").status());
+  };
+  EXPECT_EQ(reason({.network = "a"}), "ALREADY_CONNECTED");
+  EXPECT_EQ(reason({.network = "c"}), "NETWORK_NOT_FOUND");
+  EXPECT_EQ(reason({.network = "b", .interface = "eth0"}), "INVALID_FIELD");
+  EXPECT_EQ(reason({.network = "b", .default_route = true}), "INVALID_FIELD");
+  EXPECT_EQ(reason({.network = "b", .addresses = {"10.9.0.1"}}),
+            "INVALID_FIELD");
+  EXPECT_EQ(book_.EndpointsOf(networks_["b"]->id), 0u);
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 1u);
+}
+
+TEST_F(NetworkBookTest, PortsOfAContainerThatRunsComeAndGo) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("b", "10.2.0.0/24", "10.2.0.1");
+  const auto held = Reserve(Wanting({"a", "b"}));
+  ASSERT_TRUE(held.ok());
+  const spec::PortMapping wanted = {
+      .container_port = 80, .host_port = 8080, .network = "b"};
+  const auto reserve = [&](const spec::PortMapping& port) {
+    return book_.ReservePort(held->endpoints, port, "port");
+  };
+  const auto got = reserve(wanted);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->id, held->endpoints[1].id);
+  ASSERT_THAT(got->ports, SizeIs(1));
+  EXPECT_EQ(got->ports[0].host_ip, "127.0.0.1");
+  EXPECT_EQ(got->ports[0].protocol, "tcp");
+  EXPECT_EQ(ReasonOf(reserve(wanted).status()), "PORT_IN_USE");
+  book_.ReleasePort(*got, got->ports[0]);
+  EXPECT_TRUE(reserve(wanted).ok());
+
+  busy_port_ = 8081;
+  EXPECT_EQ(
+      ReasonOf(reserve({.container_port = 80, .host_port = 8081}).status()),
+      "PORT_IN_USE");
+  EXPECT_EQ(ReasonOf(reserve({.container_port = 80, .network = "c"}).status()),
+            "NETWORK_NOT_FOUND");
+  EXPECT_EQ(
+      ReasonOf(book_.ReservePort({}, {.container_port = 80}, "port").status()),
+      "NOT_CONNECTED");
+  AddNetwork("c", "10.3.0.0/24", "10.3.0.1");
+  EXPECT_EQ(ReasonOf(reserve({.container_port = 80, .network = "c"}).status()),
+            "NOT_CONNECTED");
+}
+
 }  // namespace
 }  // namespace caisson::core

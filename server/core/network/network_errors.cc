@@ -15,10 +15,41 @@ using absl::StatusCode;
 using base::MakeError;
 using base::StrCat;
 
+namespace {
+
+std::string TextOf(const store::PublishedPort& port) {
+  return absl::StrCat(port.host_ip, ":", port.host_port, "/", port.protocol);
+}
+
+}  // namespace
+
 absl::Status NetworkNotFound(std::string_view network) {
   return MakeError(StatusCode::kNotFound, "NETWORK_NOT_FOUND",
                    StrCat("no network '", network, "'"),
                    {{"network", std::string(network)}});
+}
+
+absl::Status AlreadyConnected(std::string_view network) {
+  return MakeError(
+      StatusCode::kAlreadyExists, "ALREADY_CONNECTED",
+      StrCat("the container is connected to network '", network, "' already"),
+      {{"network", std::string(network)}});
+}
+
+absl::Status NotConnected(std::string_view network) {
+  return MakeError(
+      StatusCode::kFailedPrecondition, "NOT_CONNECTED",
+      network.empty()
+          ? "the container is connected to no network"
+          : StrCat("the container is not connected to network '", network, "'"),
+      {{"network", std::string(network)}});
+}
+
+absl::Status PortNotPublished(const store::PublishedPort& port) {
+  const std::string where = TextOf(port);
+  return MakeError(StatusCode::kNotFound, "PORT_NOT_PUBLISHED",
+                   StrCat("the container does not publish port ", where),
+                   {{"port", where}});
 }
 
 absl::Status NetworkInUse(std::string_view network, size_t endpoints) {
@@ -59,8 +90,7 @@ absl::Status NoFreeAddress(std::string_view network, const absl::Status& why) {
 }
 
 absl::Status PortInUse(const store::PublishedPort& port, std::string_view by) {
-  const std::string where =
-      absl::StrCat(port.host_ip, ":", port.host_port, "/", port.protocol);
+  const std::string where = TextOf(port);
   return MakeError(StatusCode::kAlreadyExists, "PORT_IN_USE",
                    StrCat("port ", where, " is taken by ", by),
                    {{"port", where}, {"by", std::string(by)}});

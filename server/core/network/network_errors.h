@@ -14,6 +14,11 @@
 namespace caisson::core {
 
 absl::Status NetworkNotFound(std::string_view network);
+// Of a container: it has the network, or has not. `network` may be empty: it
+// has none at all.
+absl::Status AlreadyConnected(std::string_view network);
+absl::Status NotConnected(std::string_view network);
+absl::Status PortNotPublished(const store::PublishedPort& port);
 absl::Status NetworkInUse(std::string_view network, size_t endpoints);
 absl::Status SubnetOfNetwork(std::string_view subnet, std::string_view network);
 absl::Status SubnetOfHost(std::string_view subnet, std::string_view route);

@@ -1,7 +1,12 @@
 #include "server/core/network/network_lane.h"
 
+#include <netinet/in.h>
+
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include "netsetup/conntrack.h"
 #include "netsetup/netns.h"
 #include "netsetup/nft/schema.h"
 #include "netsetup/route.h"
@@ -23,6 +28,13 @@ bool IsLoopback(const netsetup::IpAddress& address) {
   return address.is_v4() && address.bytes()[0] == 127;
 }
 
+// Where a connection keeps no state of its own that a new owner would refuse.
+std::optional<uint8_t> ConnectionlessProtocol(std::string_view name) {
+  if (name == "udp") return IPPROTO_UDP;
+  if (name == "sctp") return IPPROTO_SCTP;
+  return std::nullopt;
+}
+
 bool IsHostDevice(const EndpointRef& ref) {
   return ref.network->spec->driver == "host-device";
 }
@@ -33,16 +45,21 @@ absl::StatusOr<std::unique_ptr<NetworkLane>> NetworkLane::Open(
     const std::string& instance) {
   CAISSON_ASSIGN_OR_RETURN(netsetup::Host host, netsetup::Host::Open(instance));
   CAISSON_ASSIGN_OR_RETURN(nft::Table table, nft::Table::Open(instance));
+  CAISSON_ASSIGN_OR_RETURN(netsetup::NetfilterSocket conntrack,
+                           netsetup::NetfilterSocket::Open());
   CAISSON_ASSIGN_OR_RETURN(std::unique_ptr<StaleFlows> stale_flows,
                            StaleFlows::Open());
-  return std::unique_ptr<NetworkLane>(new NetworkLane(
-      std::move(host), std::move(table), std::move(stale_flows)));
+  return std::unique_ptr<NetworkLane>(
+      new NetworkLane(std::move(host), std::move(table), std::move(conntrack),
+                      std::move(stale_flows)));
 }
 
 NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
+                         netsetup::NetfilterSocket conntrack,
                          std::unique_ptr<StaleFlows> stale_flows)
     : host_(std::move(host)),
       table_(std::move(table)),
+      conntrack_(std::move(conntrack)),
       stale_flows_(std::move(stale_flows)) {}
 
 absl::Status NetworkLane::AddElements(
@@ -130,6 +147,17 @@ absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
   return absl::OkStatus();
 }
 
+// A flow keeps the way it began with, to the port's owner or past it.
+void NetworkLane::ForgetFlowsOf(const store::PublishedPort& port) {
+  netsetup::FlowFilter filter;
+  filter.protocol = ConnectionlessProtocol(port.protocol);
+  if (!filter.protocol.has_value()) return;
+  filter.original_port = static_cast<uint16_t>(port.host_port);
+  filter.port_count = port.count;
+  base::IgnoreError(netsetup::FlushFlows(&conntrack_, filter).status(),
+                    "connections that nobody answers end by themselves");
+}
+
 absl::Status NetworkLane::Prepare(int netns_fd) {
   const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
   return SetupFailed(netsetup::RunInNetns(netns_fd, [&sysctls]() {
@@ -191,6 +219,28 @@ absl::Status NetworkLane::Detach(const EndpointRef& ref, DetachHow how,
   const absl::Status gone = host_.Detach(network, endpoint, netns_fd, how);
   if (device != device_namespaces_.end()) device_namespaces_.erase(device);
   return SetupFailed(gone.ok() ? closed : gone);
+}
+
+absl::Status NetworkLane::Publish(const EndpointRef& ref,
+                                  const store::PublishedPort& port) {
+  EndpointRef alone = ref;
+  alone.endpoint.ports = {port};
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           PortElements(port, ref.endpoint));
+  absl::Status status = AllowLoopback(alone);
+  if (status.ok()) status = AddElements(elements);
+  // Packets that came while nobody had the port go on to where they went.
+  if (status.ok()) ForgetFlowsOf(port);
+  return SetupFailed(status);
+}
+
+absl::Status NetworkLane::Unpublish(const EndpointRef& ref,
+                                    const store::PublishedPort& port) {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           PortElements(port, ref.endpoint));
+  const absl::Status closed = RemoveElements(elements);
+  if (closed.ok()) ForgetFlowsOf(port);
+  return SetupFailed(closed);
 }
 
 absl::StatusOr<std::vector<std::string>> NetworkLane::Recover(

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 
 #include "netsetup/ip_address.h"
+#include "netsetup/netfilter_socket.h"
 #include "netsetup/network/host.h"
 #include "netsetup/nft/table.h"
 #include "netsetup/nft/watch.h"
@@ -68,6 +69,15 @@ class NetworkLane {
   absl::Status Detach(const EndpointRef& ref, netsetup::DetachHow how,
                       int netns_fd = -1);
 
+  // One port of an endpoint that is attached, or nothing of it. The port need
+  // not be among those of the endpoint.
+  absl::Status Publish(const EndpointRef& ref,
+                       const store::PublishedPort& port);
+  // What is not there is no error. Connections that are established go on, but
+  // for those of protocols without any.
+  absl::Status Unpublish(const EndpointRef& ref,
+                         const store::PublishedPort& port);
+
   // After a start, and when somebody else changed something: everything that
   // shall be is, and nothing else of ours. What was done is logged and
   // returned, one line each.
@@ -98,15 +108,18 @@ class NetworkLane {
 
  private:
   NetworkLane(netsetup::Host host, netsetup::nft::Table table,
+              netsetup::NetfilterSocket conntrack,
               std::unique_ptr<StaleFlows> stale_flows);
 
   absl::Status AddElements(const std::vector<netsetup::nft::Element>& elements);
   absl::Status RemoveElements(
       const std::vector<netsetup::nft::Element>& elements);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
+  void ForgetFlowsOf(const store::PublishedPort& port);
 
   netsetup::Host host_;
   netsetup::nft::Table table_;
+  netsetup::NetfilterSocket conntrack_;
   std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
   // Devices of the host that are in a container: the kernel gives them back to

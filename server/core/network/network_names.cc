@@ -133,6 +133,15 @@ void NetworkNames::Add(const store::NetworkRecord& network,
   responder_->SetZone(network.id, zones_[network.id]);
 }
 
+void NetworkNames::Replace(const std::string& network_id,
+                           const dns::ZoneEntry& before,
+                           const dns::ZoneEntry& after) {
+  const auto zone = zones_.find(network_id);
+  if (zone == zones_.end() || zone->second == nullptr) return;
+  zone->second = zone->second->Without(before)->With(after);
+  responder_->SetZone(network_id, zone->second);
+}
+
 void NetworkNames::Remove(const std::string& network_id,
                           const dns::ZoneEntry& entry) {
   const auto zone = zones_.find(network_id);

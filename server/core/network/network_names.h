@@ -47,6 +47,10 @@ class NetworkNames {
   // What a container has of names on a network that is, or was, served.
   void Add(const store::NetworkRecord& network,
            const netsetup::dns::ZoneEntry& entry);
+  // Names that stay are known all the time.
+  void Replace(const std::string& network_id,
+               const netsetup::dns::ZoneEntry& before,
+               const netsetup::dns::ZoneEntry& after);
   void Remove(const std::string& network_id,
               const netsetup::dns::ZoneEntry& entry);
 

@@ -64,7 +64,8 @@ absl::Status Networks::Recover() {
     if (result.ok()) AdoptContainers();
     if (result.ok() && lane_ != nullptr) {
       // What needs no network works on: a kernel may lack what we need.
-      absl::Status host = RecoverHost();
+      absl::Status host = UndoConnects();
+      if (host.ok()) host = RecoverHost();
       if (host.ok()) host = MakeDefault();
       if (!host.ok()) {
         CAISSON_LOG(kError, "networks are not as they shall be",
@@ -192,6 +193,57 @@ void Networks::AdoptContainers() {
     live.netns = *std::move(netns);
     GoLive(container->id, std::move(live));
   }
+}
+
+// Connects of running containers that the daemon before us began, and did not
+// record the end of: nobody was told that they were done.
+absl::Status Networks::UndoConnects() {
+  for (const ContainerPtr& container :
+       options_.store->catalog().AllContainers()) {
+    if (container->intent != store::Intent::kNone ||
+        container->status.state != store::ContainerState::kRunning) {
+      continue;
+    }
+    const Endpoints& endpoints = container->status.networks;
+    if (std::all_of(endpoints.begin(), endpoints.end(),
+                    [](const auto& endpoint) { return endpoint.attached; })) {
+      continue;
+    }
+    CAISSON_RETURN_IF_ERROR(UndoConnectsOf(*container));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Networks::UndoConnectsOf(const store::ContainerRecord& container) {
+  const absl::StatusOr<base::UniqueFd> netns = options_.open_netns(container);
+  store::ContainerRecord record = container;
+  record.status.networks.clear();
+  Endpoints undone;
+  for (const store::Endpoint& endpoint : container.status.networks) {
+    absl::Status gone;
+    if (!endpoint.attached) {
+      const absl::StatusOr<EndpointRef> ref = RefOf(container.id, endpoint);
+      gone = !ref.ok() ? ref.status()
+             : netns.ok()
+                 ? lane_->Detach(*ref, netsetup::DetachHow::kNow, netns->get())
+                 : lane_->Detach(*ref, netsetup::DetachHow::kNamespaceEnds);
+    }
+    if (!endpoint.attached && gone.ok()) {
+      CAISSON_LOG(kInfo, "connect undone", {"container", container.id},
+                  {"network", endpoint.network_name});
+      undone.push_back(endpoint);
+      continue;
+    }
+    record.status.networks.push_back(endpoint);
+    if (gone.ok()) continue;
+    // It goes with the container, or when it is disconnected.
+    CAISSON_LOG(kError, "connect is not undone", {"container", container.id},
+                {"network", endpoint.network_name}, {"error", gone.ToString()});
+  }
+  store::Transaction undo;
+  undo.put_leases = book_.Release(undone);
+  undo.put_containers.push_back(std::move(record));
+  return options_.store->Commit(std::move(undo)).status();
 }
 
 absl::Status Networks::RecoverHost() {

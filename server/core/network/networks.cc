@@ -323,9 +323,8 @@ absl::StatusOr<Networks::Endpoints> Networks::AttachAll(
     const std::string& container_id, const Endpoints& endpoints, int netns_fd) {
   if (lane_ == nullptr) return lane_status_;
   Endpoints done;
-  absl::Status status = NetworkLane::Prepare(netns_fd);
+  absl::Status status;
   for (const store::Endpoint& endpoint : endpoints) {
-    if (!status.ok()) break;
     status = EnsureUp(endpoint.network_id).status();
     if (!status.ok()) break;
     absl::StatusOr<EndpointRef> ref = RefOf(container_id, endpoint);
@@ -352,8 +351,10 @@ void Networks::Attach(
   lane_thread_.Post([this, container_id, endpoints = std::move(endpoints),
                      netns = std::move(netns),
                      callback = std::move(callback)]() mutable {
+    const absl::Status ready = NetworkLane::Prepare(netns.get());
     absl::StatusOr<Endpoints> done =
-        AttachAll(container_id, endpoints, netns.get());
+        ready.ok() ? AttachAll(container_id, endpoints, netns.get())
+                   : absl::StatusOr<Endpoints>(ready);
     if (done.ok()) {
       LiveContainer live;
       live.netns = std::move(netns);

@@ -102,6 +102,30 @@ class Networks {
   };
   Facts facts() const;
 
+  // --- For actors, of a container that runs (network_live.cc). What is asked
+  // of the kernel is done whole or not at all.
+  // `held` is what the container has; else as Reserve. The limits of a
+  // container are LIMIT_REACHED.
+  absl::StatusOr<Reservation> ReserveConnect(
+      const Endpoints& held, const spec::NetworkAttachment& wanted);
+  void Connect(store::ContainerRecord container, store::Endpoint endpoint,
+               Callback<store::Endpoint> callback);
+  // The leases stay until they are released.
+  void Disconnect(std::string container_id, store::Endpoint endpoint,
+                  DoneCallback callback);
+  // As Release, of what the host has nothing of any more.
+  std::vector<store::LeaseRow> ReleaseLeases(const store::Endpoint& endpoint);
+  // The endpoint with the port, which is its last one.
+  absl::StatusOr<store::Endpoint> ReservePort(const Endpoints& held,
+                                              const spec::PortMapping& wanted);
+  void Publish(std::string container_id, store::Endpoint endpoint,
+               store::PublishedPort port, DoneCallback callback);
+  // The port stays reserved until it is released.
+  void Unpublish(std::string container_id, store::Endpoint endpoint,
+                 store::PublishedPort port, DoneCallback callback);
+  void ReleasePort(const store::Endpoint& endpoint,
+                   const store::PublishedPort& port);
+
   // --- For audits; block.
   absl::StatusOr<std::vector<AuditObject>> Inventory();
   // Puts right what Inventory finds.
@@ -136,6 +160,22 @@ class Networks {
                                           const LiveContainer& live,
                                           const store::Endpoint& endpoint);
 
+  // network_live.cc, on the lane.
+  store::Endpoint* FindLive(const std::string& container_id,
+                            const std::string& endpoint_id);
+  // It has these endpoints from now on; it is there.
+  void SetLive(const std::string& container_id, Endpoints endpoints);
+  absl::StatusOr<store::Endpoint> ConnectNow(
+      const store::ContainerRecord& container, const store::Endpoint& endpoint);
+  absl::Status DisconnectNow(const std::string& container_id,
+                             const store::Endpoint& endpoint);
+  absl::Status PublishNow(const std::string& container_id,
+                          const store::Endpoint& endpoint,
+                          const store::PublishedPort& port);
+  absl::Status UnpublishNow(const std::string& container_id,
+                            const store::Endpoint& endpoint,
+                            const store::PublishedPort& port);
+
   // network_recovery.cc, on the lane.
   void EnsureWatch();
   void OnNews(const NetworkWatch::News& news);
@@ -143,6 +183,8 @@ class Networks {
   void TellRepaired(const std::string& cause);
   absl::Status RecoverRows();
   void AdoptContainers();
+  absl::Status UndoConnects();
+  absl::Status UndoConnectsOf(const store::ContainerRecord& container);
   absl::Status RecoverHost();
   absl::Status MakeDefault();
   absl::Status AuditLinks(std::vector<AuditObject>* objects);
