@@ -1,6 +1,8 @@
 // Bad requests of every method, broken bytes and streams that do not keep to
 // the order, each through real gRPC. Nothing may reach core.
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -19,6 +21,14 @@ constexpr char kId[] = "0123456789abcdef0123456789abcdef";
 BadInput Bad(std::string method, std::string text, std::string field) {
   return {
       std::move(method), {std::move(text)}, kInvalid, kField, std::move(field)};
+}
+
+// What a change of a container's networks needs besides the container.
+std::string GoodChange(std::string_view method) {
+  if (method == "ConnectContainer") return "attachment { network: 'lan' }";
+  if (method == "DisconnectContainer") return "network: 'lan'";
+  if (method == "PublishPort") return "port { container_port: 80 }";
+  return "host_port: 8080";
 }
 
 class BadRequestsTest : public testing::Test {
@@ -43,6 +53,15 @@ TEST_F(BadRequestsTest, References) {
     for (const char* reference : {"", "a b", "../x", "-a", "a\\000"}) {
       rows.push_back(
           Bad(method, base::StrCat("network: '", reference, "'"), "network"));
+    }
+  }
+  for (const char* method : {"ConnectContainer", "DisconnectContainer",
+                             "PublishPort", "UnpublishPort"}) {
+    for (const char* reference : {"", "a b", "../x"}) {
+      rows.push_back(
+          Bad(base::StrCat("NetworkService.", method),
+              base::StrCat("container: '", reference, "' ", GoodChange(method)),
+              "container"));
     }
   }
   for (const char* method : {"ExecService.GetExec", "ExecService.KillExec",
@@ -83,6 +102,13 @@ TEST_F(BadRequestsTest, RequestIds) {
     rows.push_back(Bad("NetworkService.CreateNetwork", text, "request_id"));
     rows.push_back(Bad("NetworkService.DeleteNetwork", "network: 'x' " + text,
                        "request_id"));
+    for (const char* method : {"ConnectContainer", "DisconnectContainer",
+                               "PublishPort", "UnpublishPort"}) {
+      rows.push_back(
+          Bad(base::StrCat("NetworkService.", method),
+              base::StrCat("container: 'x' ", GoodChange(method), " ", text),
+              "request_id"));
+    }
   }
   ExpectAllRefused(&server_, rows);
 }
@@ -187,6 +213,48 @@ TEST_F(BadRequestsTest, FieldsOfNetworkCalls) {
            "filter.name_prefix"),
        Bad("NetworkService.DeleteNetwork", "network: 'x' expected_revision: 0",
            "expected_revision")});
+}
+
+TEST_F(BadRequestsTest, FieldsOfLiveNetworkCalls) {
+  std::vector<BadInput> rows;
+  const auto refuse = [&rows](const char* method, const std::string& text,
+                              const char* field) {
+    rows.push_back(Bad(base::StrCat("NetworkService.", method),
+                       "container: 'x' " + text, field));
+  };
+  refuse("ConnectContainer", "", "attachment.network");
+  for (const auto& [text, field] : {
+           std::pair("interface: 'lo'", "attachment.interface"),
+           std::pair("mac: '01:00:00:00:00:00'", "attachment.mac"),
+           std::pair("addresses: 'x'", "attachment.addresses[0]"),
+           std::pair("aliases: '-'", "attachment.aliases[0]"),
+           std::pair("routes { destination: '10.0.0.1/8' }",
+                     "attachment.routes[0].destination"),
+           std::pair("ingress {}", "attachment.ingress.bits_per_second"),
+       }) {
+    refuse("ConnectContainer",
+           base::StrCat("attachment { network: 'lan' ", text, " }"), field);
+  }
+  for (const char* network : {"", "a b", "../x"}) {
+    refuse("DisconnectContainer", base::StrCat("network: '", network, "'"),
+           "network");
+  }
+  refuse("PublishPort", "", "port.container_port");
+  for (const auto& [text, field] : {
+           std::pair("host_port: 65536", "port.host_port"),
+           std::pair("host_ip: '::1'", "port.host_ip"),
+           std::pair("protocol: 'TCP'", "port.protocol"),
+           std::pair("count: 65500 host_port: 80", "port.count"),
+           std::pair("network: '../x'", "port.network"),
+       }) {
+    refuse("PublishPort",
+           base::StrCat("port { container_port: 80 ", text, " }"), field);
+  }
+  refuse("UnpublishPort", "", "host_port");
+  refuse("UnpublishPort", "host_port: 65536", "host_port");
+  refuse("UnpublishPort", "host_port: 80 host_ip: 'x'", "host_ip");
+  refuse("UnpublishPort", "host_port: 80 protocol: 'x'", "protocol");
+  ExpectAllRefused(&server_, rows);
 }
 
 TEST_F(BadRequestsTest, WhatIsNotThere) {

@@ -5,9 +5,11 @@
 #include "runtime/base/error_detail.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
+#include "runtime/spec/validate.h"
 #include "server/service/decode.h"
 #include "server/service/decode_start.h"
 #include "server/translate/checks.h"
+#include "server/translate/spec_from_proto.h"
 
 namespace caisson::service {
 namespace {
@@ -21,6 +23,7 @@ constexpr size_t kMaxSyncInput = 1 << 20;
 constexpr int kMaxAuditPage = 10'000;
 constexpr int kDefaultAuditPage = 1000;
 constexpr size_t kMaxTokenBytes = 1024;
+constexpr int kMaxPort = 65535;
 
 core::WaitCondition DecodeCondition(pb::WaitCondition condition,
                                     Checks* checks) {
@@ -222,6 +225,67 @@ absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
   std::string id = checks.RequestId(request.request_id(), "request_id");
   CAISSON_RETURN_IF_ERROR(checks.Finish());
   args.request = KeyOf(std::move(id), "DeleteNetwork", request);
+  return args;
+}
+
+absl::StatusOr<core::ConnectArgs> DecodeConnect(
+    const pb::ConnectContainerRequest& request) {
+  Checks checks;
+  core::ConnectArgs args;
+  args.container = checks.Container(request.container(), "container");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  auto wanted =
+      translate::AttachmentFromProto(request.attachment(), "attachment");
+  CAISSON_RETURN_IF_ERROR(FinishWithSpec(&checks, wanted.status()));
+  args.attachment = *std::move(wanted);
+  args.request = KeyOf(std::move(id), "ConnectContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::DisconnectArgs> DecodeDisconnect(
+    const pb::DisconnectContainerRequest& request) {
+  Checks checks;
+  core::DisconnectArgs args;
+  args.container = checks.Container(request.container(), "container");
+  args.network = checks.Network(request.network(), "network");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "DisconnectContainer", request);
+  return args;
+}
+
+absl::StatusOr<core::PublishArgs> DecodePublish(
+    const pb::PublishPortRequest& request) {
+  Checks checks;
+  core::PublishArgs args;
+  args.container = checks.Container(request.container(), "container");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  auto port = translate::PortFromProto(request.port(), "port");
+  CAISSON_RETURN_IF_ERROR(FinishWithSpec(&checks, port.status()));
+  args.port = *std::move(port);
+  args.request = KeyOf(std::move(id), "PublishPort", request);
+  return args;
+}
+
+absl::StatusOr<core::UnpublishArgs> DecodeUnpublish(
+    const pb::UnpublishPortRequest& request) {
+  Checks checks;
+  core::UnpublishArgs args;
+  args.container = checks.Container(request.container(), "container");
+  args.host_port = static_cast<int32_t>(
+      checks.Range(request.host_port(), 1, kMaxPort, "host_port"));
+  args.host_ip = request.host_ip();
+  args.protocol = request.protocol();
+  if (const std::string why = spec::HostIpProblem(args.host_ip); !why.empty()) {
+    checks.Add("host_ip", why);
+  }
+  if (const std::string why = spec::ProtocolProblem(args.protocol);
+      !why.empty()) {
+    checks.Add("protocol", why);
+  }
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "UnpublishPort", request);
   return args;
 }
 

@@ -62,6 +62,14 @@ absl::StatusOr<core::CreateNetworkArgs> DecodeCreateNetwork(
     const Door& door, const caisson::v1::CreateNetworkRequest& request);
 absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
     const caisson::v1::DeleteNetworkRequest& request);
+absl::StatusOr<core::ConnectArgs> DecodeConnect(
+    const caisson::v1::ConnectContainerRequest& request);
+absl::StatusOr<core::DisconnectArgs> DecodeDisconnect(
+    const caisson::v1::DisconnectContainerRequest& request);
+absl::StatusOr<core::PublishArgs> DecodePublish(
+    const caisson::v1::PublishPortRequest& request);
+absl::StatusOr<core::UnpublishArgs> DecodeUnpublish(
+    const caisson::v1::UnpublishPortRequest& request);
 
 absl::StatusOr<core::AuditArgs> DecodeAudit(
     const caisson::v1::AuditRequest& request);

@@ -14,6 +14,18 @@ namespace {
 
 namespace pb = ::caisson::v1;
 
+// The answer to a change of a container.
+template <typename Call>
+core::Callback<core::ContainerPtr> AnswerWithContainer(Call call) {
+  return [call](absl::StatusOr<core::ContainerPtr> container) {
+    if (container.ok()) {
+      translate::ContainerToProto(**container, translate::ViewKind::kBasic,
+                                  call->response()->mutable_container());
+    }
+    call->Finish(container.status());
+  };
+}
+
 }  // namespace
 
 NetworkServiceImpl::Unary* NetworkServiceImpl::CreateNetwork(Context* context,
@@ -74,6 +86,54 @@ NetworkServiceImpl::Unary* NetworkServiceImpl::DeleteNetwork(Context* context,
               }
               call->Finish(result.status());
             });
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::ConnectContainer(
+    Context* context, const Buffer* in, Buffer* out) {
+  return StartUnary<pb::ConnectContainerRequest, pb::ConnectContainerResponse>(
+      door_, "NetworkService.ConnectContainer", context, in, out,
+      [this](auto call) {
+        auto args = DecodeConnect(call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Connect(*std::move(args), AnswerWithContainer(call));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::DisconnectContainer(
+    Context* context, const Buffer* in, Buffer* out) {
+  return StartUnary<pb::DisconnectContainerRequest,
+                    pb::DisconnectContainerResponse>(
+      door_, "NetworkService.DisconnectContainer", context, in, out,
+      [this](auto call) {
+        auto args = DecodeDisconnect(call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Disconnect(*std::move(args),
+                                      AnswerWithContainer(call));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::PublishPort(Context* context,
+                                                           const Buffer* in,
+                                                           Buffer* out) {
+  return StartUnary<pb::PublishPortRequest, pb::PublishPortResponse>(
+      door_, "NetworkService.PublishPort", context, in, out, [this](auto call) {
+        auto args = DecodePublish(call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Publish(*std::move(args), AnswerWithContainer(call));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::UnpublishPort(Context* context,
+                                                             const Buffer* in,
+                                                             Buffer* out) {
+  return StartUnary<pb::UnpublishPortRequest, pb::UnpublishPortResponse>(
+      door_, "NetworkService.UnpublishPort", context, in, out,
+      [this](auto call) {
+        auto args = DecodeUnpublish(call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Unpublish(*std::move(args),
+                                     AnswerWithContainer(call));
       });
 }
 

@@ -14,12 +14,20 @@ namespace caisson::service {
 namespace internal {
 // Raw, as RawContainerService.
 template <typename Base>
+using RawLiveNetworks =
+    caisson::v1::NetworkService::WithRawCallbackMethod_ConnectContainer<
+        caisson::v1::NetworkService::WithRawCallbackMethod_DisconnectContainer<
+            caisson::v1::NetworkService::WithRawCallbackMethod_PublishPort<
+                caisson::v1::NetworkService::
+                    WithRawCallbackMethod_UnpublishPort<Base>>>>;
+template <typename Base>
 using RawNetworkService =
     caisson::v1::NetworkService::WithRawCallbackMethod_CreateNetwork<
         caisson::v1::NetworkService::WithRawCallbackMethod_GetNetwork<
             caisson::v1::NetworkService::WithRawCallbackMethod_ListNetworks<
                 caisson::v1::NetworkService::
-                    WithRawCallbackMethod_DeleteNetwork<Base>>>>;
+                    WithRawCallbackMethod_DeleteNetwork<
+                        RawLiveNetworks<Base>>>>>;
 }  // namespace internal
 
 class NetworkServiceImpl final
@@ -37,6 +45,13 @@ class NetworkServiceImpl final
   Unary* GetNetwork(Context* context, const Buffer* in, Buffer* out) override;
   Unary* ListNetworks(Context* context, const Buffer* in, Buffer* out) override;
   Unary* DeleteNetwork(Context* context, const Buffer* in,
+                       Buffer* out) override;
+  Unary* ConnectContainer(Context* context, const Buffer* in,
+                          Buffer* out) override;
+  Unary* DisconnectContainer(Context* context, const Buffer* in,
+                             Buffer* out) override;
+  Unary* PublishPort(Context* context, const Buffer* in, Buffer* out) override;
+  Unary* UnpublishPort(Context* context, const Buffer* in,
                        Buffer* out) override;
 
  private:

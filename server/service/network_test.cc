@@ -11,6 +11,7 @@
 
 #include "caisson/v1/network_service.pb.h"
 #include "runtime/base/status_matchers.h"
+#include "runtime/base/str_cat.h"
 #include "server/service/bad_input.h"
 
 namespace caisson::service {
@@ -216,6 +217,77 @@ TEST_F(NetworkTest, DeleteTellsTheLastStateOrThatThereWasNone) {
   EXPECT_FALSE(response.has_network());
   EXPECT_TRUE(seen.allow_missing);
   EXPECT_EQ(seen.expected_revision, std::nullopt);
+}
+
+TEST_F(NetworkTest, ChangesOfContainersReachCoreAndAnswerWithThem) {
+  const auto web = [] {
+    store::ContainerRecord record;
+    record.id = std::string(32, 'c');
+    record.name = "web";
+    record.spec = std::make_shared<spec::ContainerSpec>();
+    return std::make_shared<store::ContainerRecord>(std::move(record));
+  };
+  const std::string id = base::StrCat(" request_id: '", kUuid, "'");
+  FakeNetworks& core = server_.networks();
+  core.on_connect = [&](core::ConnectArgs args, auto callback) {
+    EXPECT_EQ(args.container, "web");
+    EXPECT_EQ(args.attachment.network, "lan");
+    EXPECT_THAT(args.attachment.addresses, ElementsAre("10.0.0.9"));
+    EXPECT_EQ(args.attachment.default_route, false);
+    EXPECT_EQ(args.request.method, "ConnectContainer");
+    callback(web());
+  };
+  EXPECT_EQ(Ask<pb::ConnectContainerResponse>(
+                "ConnectContainer",
+                "container: 'web' attachment { network: 'lan' addresses: "
+                "'10.0.0.9' default_route: false }" +
+                    id,
+                Role::kOperate)
+                .container()
+                .spec()
+                .name(),
+            "web");
+  core.on_disconnect = [&](core::DisconnectArgs args, auto callback) {
+    EXPECT_EQ(args.container, "web");
+    EXPECT_EQ(args.network, "lan");
+    EXPECT_EQ(args.request.method, "DisconnectContainer");
+    callback(web());
+  };
+  EXPECT_TRUE(Ask<pb::DisconnectContainerResponse>(
+                  "DisconnectContainer", "container: 'web' network: 'lan'" + id,
+                  Role::kOperate)
+                  .has_container());
+  core.on_publish = [&](core::PublishArgs args, auto callback) {
+    const spec::PortMapping wanted = {.container_port = 80,
+                                      .host_port = 8080,
+                                      .host_ip = "::",
+                                      .protocol = "udp",
+                                      .count = 2,
+                                      .network = "lan"};
+    EXPECT_EQ(args.port, wanted);
+    EXPECT_EQ(args.request.method, "PublishPort");
+    callback(web());
+  };
+  EXPECT_TRUE(Ask<pb::PublishPortResponse>(
+                  "PublishPort",
+                  "container: 'web' port { container_port: 80 host_port: 8080 "
+                  "host_ip: '::' protocol: 'udp' count: 2 network: 'lan' }" +
+                      id,
+                  Role::kOperate)
+                  .has_container());
+  core.on_unpublish = [&](core::UnpublishArgs args, auto callback) {
+    EXPECT_EQ(args.host_port, 8080);
+    EXPECT_EQ(args.host_ip, "::");
+    EXPECT_EQ(args.protocol, "udp");
+    EXPECT_EQ(args.request.method, "UnpublishPort");
+    callback(web());
+  };
+  EXPECT_TRUE(
+      Ask<pb::UnpublishPortResponse>(
+          "UnpublishPort",
+          "container: 'web' host_port: 8080 host_ip: '::' protocol: 'udp'" + id,
+          Role::kOperate)
+          .has_container());
 }
 
 TEST_F(NetworkTest, WhatCoreRefusesComesWithItsReason) {

@@ -4,7 +4,11 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/base/error_detail.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
+#include "runtime/spec/validate.h"
+#include "server/translate/message.h"
 #include "server/translate/process_from_proto.h"
 #include "server/translate/spec_from_proto.h"
 
@@ -18,8 +22,7 @@ spec::Bandwidth BandwidthFromProto(const pb::Bandwidth& proto) {
           .burst_bytes = proto.burst_bytes()};
 }
 
-spec::NetworkAttachment AttachmentFromProto(
-    const pb::NetworkAttachment& proto) {
+spec::NetworkAttachment Translate(const pb::NetworkAttachment& proto) {
   spec::NetworkAttachment out;
   out.network = proto.network();
   out.interface = proto.interface();
@@ -55,7 +58,7 @@ void ModeFromProto(const pb::Network& proto, Violations* violations,
     case pb::Network::kAttach:
       out->mode = spec::NetworkMode::kAttach;
       for (const pb::NetworkAttachment& network : proto.attach().networks()) {
-        out->networks.push_back(AttachmentFromProto(network));
+        out->networks.push_back(Translate(network));
       }
       return;
     case pb::Network::MODE_NOT_SET:
@@ -63,7 +66,7 @@ void ModeFromProto(const pb::Network& proto, Violations* violations,
   }
 }
 
-spec::PortMapping PortFromProto(const pb::PortMapping& proto) {
+spec::PortMapping Translate(const pb::PortMapping& proto) {
   return {.container_port = proto.container_port(),
           .host_port = proto.host_port(),
           .host_ip = proto.host_ip(),
@@ -105,14 +108,35 @@ spec::Nat NatFromProto(const pb::Nat& proto, std::string_view field,
   return out;
 }
 
+// One part of a spec alone; nothing in it cannot be translated.
+template <typename Spec, typename Proto>
+absl::StatusOr<Spec> PartFromProto(const Proto& proto,
+                                   const std::string& path) {
+  CAISSON_RETURN_IF_ERROR(RejectUnknownFields(proto, path));
+  Spec spec = Translate(proto);
+  Violations violations = spec::Validate(spec, path);
+  if (!violations.empty()) return base::InvalidFields(std::move(violations));
+  return spec;
+}
+
 }  // namespace
+
+absl::StatusOr<spec::NetworkAttachment> AttachmentFromProto(
+    const pb::NetworkAttachment& proto, const std::string& path) {
+  return PartFromProto<spec::NetworkAttachment>(proto, path);
+}
+
+absl::StatusOr<spec::PortMapping> PortFromProto(const pb::PortMapping& proto,
+                                                const std::string& path) {
+  return PartFromProto<spec::PortMapping>(proto, path);
+}
 
 spec::Network NetworkFromProto(const pb::Network& proto,
                                Violations* violations) {
   spec::Network out;
   ModeFromProto(proto, violations, &out);
   for (const pb::PortMapping& port : proto.ports()) {
-    out.ports.push_back(PortFromProto(port));
+    out.ports.push_back(Translate(port));
   }
   if (proto.has_dns()) {
     out.dns = {.servers = ListFromProto(proto.dns().servers()),

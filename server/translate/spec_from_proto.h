@@ -30,6 +30,11 @@ absl::StatusOr<spec::ExecSpec> ExecSpecFromProto(
     const caisson::v1::ExecSpec& proto, std::string_view path);
 absl::StatusOr<spec::NetworkSpec> NetworkSpecFromProto(
     const caisson::v1::NetworkSpec& proto, std::string_view path);
+// Parts of a container's spec, for one that runs.
+absl::StatusOr<spec::NetworkAttachment> AttachmentFromProto(
+    const caisson::v1::NetworkAttachment& proto, const std::string& path);
+absl::StatusOr<spec::PortMapping> PortFromProto(
+    const caisson::v1::PortMapping& proto, const std::string& path);
 
 // Translates without the checks of spec::Validate; adds what cannot be
 // translated to `violations`, with paths that begin with "spec". For tests
