@@ -44,7 +44,7 @@ TEST_F(NetworkTest, ContainersOfOneNetworkReachEachOther) {
   }
   // With the container's own programs too.
   const v1::ExecSyncResponse seen = ExecSync(
-      b.id(), ShExec(StrCat("echo | nc -w 5 ", AddressOf(a, 4), " 8000")));
+      b.id(), ShExec(StrCat("nc -w 5 ", AddressOf(a, 4), " 8000 </dev/null")));
   EXPECT_THAT(seen.stdout(), StartsWith("a "));
 }
 
