@@ -70,7 +70,8 @@ TEST(BashCompletionTest, OffersContainers) {
 }
 
 TEST(BashCompletionTest, OffersNetworksAndFlagsBehindTwoWords) {
-  EXPECT_EQ(Offered("caisson network ''"), "create ls inspect rm\n");
+  EXPECT_EQ(Offered("caisson network ''"),
+            "create ls inspect rm connect disconnect\n");
   EXPECT_EQ(Offered("caisson network rm ''"), "network\n");
   EXPECT_EQ(Offered("caisson network rm --f"), "--force\n");
   EXPECT_EQ(Offered("caisson network create --sub"), "--subnet\n");

@@ -17,12 +17,6 @@ namespace {
 constexpr std::string_view kContainer = "container:";
 constexpr int64_t kMaxPort = 65535;
 
-// An address as people write it where a ':' may follow: IPv6 in brackets.
-std::string WithoutBrackets(const std::string& text) {
-  const bool has = text.size() > 2 && text.front() == '[' && text.back() == ']';
-  return has ? text.substr(1, text.size() - 2) : text;
-}
-
 // --- Networks --------------------------------------------------------------
 
 std::string TakeRate(const std::string& value, v1::Bandwidth* bandwidth) {
@@ -118,6 +112,11 @@ std::optional<PortWords> SplitPort(std::string text) {
 
 }  // namespace
 
+std::string WithoutBrackets(const std::string& text) {
+  const bool has = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  return has ? text.substr(1, text.size() - 2) : text;
+}
+
 std::string AddNetwork(const std::string& text, v1::Network* network) {
   const bool alone =
       text == "none" || text == "host" || text.rfind(kContainer, 0) == 0;
@@ -173,6 +172,29 @@ std::string AddPort(const std::string& text, v1::Network* network) {
   if (inside->count > 1) port->set_count(static_cast<int32_t>(inside->count));
   port->set_protocol(words->protocol);
   return "";
+}
+
+std::string ParseHostPort(const std::string& text,
+                          v1::UnpublishPortRequest* request) {
+  const std::string wrong =
+      "\"" + text + "\" is not [IP:]PORT[/PROTOCOL] with a port in 1..65535";
+  const size_t slash = std::min(text.find('/'), text.size());
+  if (slash + 1 == text.size()) return wrong;
+  if (slash < text.size()) request->set_protocol(text.substr(slash + 1));
+  const std::string place = text.substr(0, slash);
+  const size_t colon = place.rfind(':');
+  const bool has_ip = colon != std::string::npos;
+  const std::optional<int64_t> port =
+      ParseInteger(has_ip ? place.substr(colon + 1) : place);
+  if (!port.has_value() || *port < 1 || *port > kMaxPort) return wrong;
+  request->set_host_port(static_cast<int32_t>(*port));
+  if (!has_ip) return "";
+  const std::string address = place.substr(0, colon);
+  request->set_host_ip(WithoutBrackets(address));
+  // Otherwise nobody could tell where the address ends.
+  const bool bare = request->host_ip() == address;
+  const bool unclear = bare && address.find(':') != std::string::npos;
+  return address.empty() || unclear ? wrong : "";
 }
 
 std::string AddHost(const std::string& text, v1::Network* network) {

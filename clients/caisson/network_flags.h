@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "caisson/v1/container_spec.pb.h"
+#include "caisson/v1/network_service.pb.h"
 #include "clients/caisson/flags.h"
 
 namespace caisson::cli {
@@ -45,6 +46,11 @@ std::string AddNetwork(const std::string& text, v1::Network* network);
 // "[IP:][HOST:]CONTAINER[/PROTOCOL]"; both ports may be ranges of equal length,
 // an IPv6 address is in brackets.
 std::string AddPort(const std::string& text, v1::Network* network);
+// "[IP:]HOST[/PROTOCOL]": a port that is published.
+std::string ParseHostPort(const std::string& text,
+                          v1::UnpublishPortRequest* request);
+// An address as people write it where a ':' may follow: IPv6 in brackets.
+std::string WithoutBrackets(const std::string& text);
 // "NAME:ADDRESS" or "NAME=ADDRESS".
 std::string AddHost(const std::string& text, v1::Network* network);
 

@@ -118,6 +118,23 @@ TEST(AddPortTest, TakesRanges) {
   EXPECT_THAT(PortOf("8000:80-81"), HasSubstr("different lengths"));
 }
 
+TEST(ParseHostPortTest, TakesWhatPortPrints) {
+  const auto parsed = [](const std::string& text) {
+    v1::UnpublishPortRequest request;
+    const std::string wrong = ParseHostPort(text, &request);
+    return wrong.empty() ? request.ShortDebugString() : wrong;
+  };
+  EXPECT_EQ(parsed("8080"), "host_port: 8080");
+  EXPECT_EQ(parsed("53/udp"), "host_port: 53 protocol: \"udp\"");
+  EXPECT_EQ(parsed("0.0.0.0:80"), "host_port: 80 host_ip: \"0.0.0.0\"");
+  EXPECT_EQ(parsed("[::]:80/tcp"),
+            "host_port: 80 host_ip: \"::\" protocol: \"tcp\"");
+  for (const char* bad : {"", "0", "65536", "x", "80/", ":80", "::1:80",
+                          "1:", "127.0.0.1:8080:80-81"}) {
+    EXPECT_THAT(parsed(bad), HasSubstr("is not [IP:]PORT")) << bad;
+  }
+}
+
 TEST(AddPortTest, RefusesTheRest) {
   for (const char* bad :
        {"",         ":",       ":80",         "80:",

@@ -133,6 +133,32 @@ TEST_F(CliNetworkTest, PortsAreShown) {
   EXPECT_EQ(Cli({"port", "web"}).out, "");
 }
 
+TEST_F(CliNetworkTest, RunningContainersGetNetworksAndPorts) {
+  const std::string lan = Make("lan", {"--subnet", "10.79.0.0/24"});
+  const std::string id =
+      RunDetached({"--name", "web", "--network", "none", "sleep", "1000000"});
+  ProcessResult result =
+      Cli({"network", "connect", "--ip", "10.79.0.9", "--alias", "www",
+           "--interface", "net0", lan.substr(0, 8), id.substr(0, 8)});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(Cli({"exec", "web", "ip", "addr", "show", "net0"}).out,
+              HasSubstr("10.79.0.9/24"));
+  result = Cli({"publish", "web", "0.0.0.0:8079:80"});
+  EXPECT_EQ(result.out, "0.0.0.0:8079\n") << result.err;
+  EXPECT_THAT(Cli({"publish", "web", "81"}).out, StartsWith("127.0.0.1:"));
+  EXPECT_EQ(Cli({"port", "web", "80"}).out, "0.0.0.0:8079\n");
+  result = Cli({"publish", "web", "0.0.0.0:8079:80"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, HasSubstr("port 0.0.0.0:8079/tcp is taken"));
+  EXPECT_EQ(Cli({"unpublish", "web", "0.0.0.0:8079"}).status, 0);
+  EXPECT_EQ(Cli({"unpublish", "web", "0.0.0.0:8079"}).status, 1);
+  EXPECT_EQ(Cli({"unpublish", "web", "http"}).status, 125);
+  EXPECT_EQ(Cli({"network", "disconnect", "lan", "web"}).status, 0);
+  EXPECT_EQ(Cli({"port", "web"}).out, "");
+  EXPECT_THAT(Cli({"network", "disconnect", "lan", "web"}).err,
+              HasSubstr("is not connected to network 'lan'"));
+}
+
 TEST_F(CliNetworkTest, ANetworkInUseStays) {
   Make("lan", {"--subnet", "10.77.0.0/24"});
   RunDetached({"--name", "web", "--network", "lan", "sleep", "1000000"});
