@@ -72,12 +72,15 @@ void AddMissingAddresses(const Network& network, const Link* bridge,
 void FinishBridge(std::string_view instance, const Network& network,
                   const Link* bridge, const Observed& observed, Plan* plan) {
   const std::string name = BridgeName(network);
+  LinkChange change = {.alias = TagOfNetwork(instance, network.id).ToString(),
+                       .no_address_generation = true};
+  // Not with its creation: a bridge keeps only what it was changed to, else it
+  // takes that of its ports, and 1500 when the last one goes (br_change_mtu,
+  // br_mtu_auto_adjust).
+  const uint32_t mtu = network.mtu > 0 ? network.mtu : observed.DefaultMtu();
+  if (mtu > 0) change.mtu = mtu;
   plan->push_back(
-      {"",
-       ChangeLink{
-           .link = {.name = name},
-           .change = {.alias = TagOfNetwork(instance, network.id).ToString(),
-                      .no_address_generation = true}}});
+      {"", ChangeLink{.link = {.name = name}, .change = std::move(change)}});
   plan->push_back(
       {"", SetSysctl{{StrCat("net/ipv4/conf/", name, "/rp_filter"), "2"}}});
   if (!observed.Sysctl(kForward6).empty()) {
@@ -94,8 +97,7 @@ void CreateBridge(std::string_view instance, const Network& network,
   NewLink link = {
       .name = BridgeName(network),
       .kind = BridgeOptions{.multicast_snooping = network.multicast_snooping},
-      .mac = MacOf("bridge", network.id),
-      .mtu = network.mtu > 0 ? network.mtu : observed.DefaultMtu()};
+      .mac = MacOf("bridge", network.id)};
   plan->push_back({"", CreateLink{.link = std::move(link)}});
   FinishBridge(instance, network, nullptr, observed, plan);
 }

@@ -103,8 +103,8 @@ TEST(PlanCreateNetworkTest, ABridgeFromNothing) {
       PlanCreateNetwork(kInstance, NetworkOf(Driver::kBridge), EmptyHost()));
   EXPECT_THAT(
       Lines(plan),
-      ElementsAre("host: create bridge cb0123456789, mtu 1400",
-                  "host: set link cb0123456789: tag "
+      ElementsAre("host: create bridge cb0123456789",
+                  "host: set link cb0123456789: mtu 1400, tag "
                   "'caisson:ab12:network:0123456789abcdef0123456789abcdef', "
                   "no link-local address of its own",
                   "host: write sysctl net/ipv4/conf/cb0123456789/rp_filter = 2",

@@ -298,6 +298,28 @@ TEST_F(NetworkCallsTest, EverythingThatCanBeChosenIsGiven) {
   EXPECT_THAT(Run(Inside(a), {"ip", "-6", "route"}), Not(HasSubstr("default")));
 }
 
+TEST_F(NetworkCallsTest, ThePacketsOfAnEndpointAreAsLargeAsTheNetworks) {
+  MakeNetwork(LanSpec());
+  v1::NetworkSpec small = NetworkOf("small", {"10.77.2.0/24"});
+  small.set_mtu(1280);
+  MakeNetwork(small);
+  // Also when the bridge had ports before, and has none now.
+  for (int round = 0; round < 2; ++round) {
+    const v1::Container a = CreateAndStart(AttachedSpec({"lan", "small"}));
+    EXPECT_THAT(Run(Inside(a), {"ip", "-o", "link", "show", "eth0"}),
+                HasSubstr("mtu 1400"));
+    EXPECT_THAT(Run(Inside(a), {"ip", "-o", "link", "show", "eth1"}),
+                HasSubstr("mtu 1280"));
+    EXPECT_THAT(Delete(a.id()), IsOk());
+    ASSERT_TRUE(
+        PollUntil(absl::Seconds(10), [] { return Links("cv").empty(); }));
+    const std::string bridge =
+        StrCat("cb", GetNetwork("lan").id().substr(0, 10));
+    EXPECT_THAT(Run(Host(), {"ip", "-o", "link", "show", bridge}),
+                HasSubstr("mtu 1400"));
+  }
+}
+
 TEST_F(NetworkCallsTest, NextAddressesAreNewAndNeverTheGateways) {
   MakeNetwork(NetworkOf("tiny", {"10.77.1.0/29"}));
   std::set<std::string> seen;
