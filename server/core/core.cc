@@ -59,6 +59,9 @@ std::map<std::string, int64_t> Limits() {
           {"kept_request_age_ms", ms(kept.request_age)},
           {"tombstones", static_cast<int64_t>(kept.max_tombstones)},
           {"networks", kMaxNetworks},
+          {"networks_per_container", spec::kMaxAttachments},
+          {"port_mappings_per_container", spec::kMaxPortMappings},
+          {"published_ports_per_container", spec::kMaxPublishedPorts},
           {"tombstone_age_ms", ms(kept.tombstone_age)}};
 }
 

@@ -309,6 +309,27 @@ TEST_F(NetworkLiveTest, OnlyWhatRunsInANetworkOfItsOwnIsChanged) {
   }
 }
 
+TEST_F(NetworkLiveTest, NoMoreNetworksThanASpecMayHave) {
+  v1::GetInfoResponse info;
+  ASSERT_THAT(Call(stubs().system, &v1::SystemService::Stub::GetInfo,
+                   v1::GetInfoRequest(), &info),
+              IsOk());
+  const int64_t limit = info.limits().at("networks_per_container");
+  const v1::Container container = StartAlone();
+  for (int i = 0; i <= limit; ++i) {
+    const std::string name = StrCat("n", i);
+    MakeNetwork(NetworkOf(name, {StrCat("10.78.", i, ".0/24")}));
+    const grpc::Status status = TryConnect(ConnectOf(container, name));
+    if (i < limit) {
+      EXPECT_THAT(status, IsOk()) << name;
+    } else {
+      EXPECT_THAT(status, FailsWith(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                    "LIMIT_REACHED"));
+    }
+  }
+  EXPECT_EQ(static_cast<int64_t>(InterfacesOf(container).size()), limit);
+}
+
 TEST_F(NetworkLiveTest, ChangesEndWithTheRun) {
   MakeLan("lan", 1);
   MakeLan("other", 2);

@@ -44,10 +44,12 @@ absl::StatusOr<store::Endpoint> Networks::ReservePort(
     for (const store::PublishedPort& port : endpoint.ports) ports += port.count;
     if (endpoint.attached) attached.push_back(endpoint);
   }
-  if (mappings >= spec::kMaxPortMappings || ports > spec::kMaxPublishedPorts) {
-    return LimitReached("ports_per_container", ports > spec::kMaxPublishedPorts
-                                                   ? spec::kMaxPublishedPorts
-                                                   : spec::kMaxPortMappings);
+  if (mappings >= spec::kMaxPortMappings) {
+    return LimitReached("port_mappings_per_container", spec::kMaxPortMappings);
+  }
+  if (ports > spec::kMaxPublishedPorts) {
+    return LimitReached("published_ports_per_container",
+                        spec::kMaxPublishedPorts);
   }
   return book_.ReservePort(attached, wanted, "port");
 }
