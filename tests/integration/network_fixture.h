@@ -68,6 +68,8 @@ class NetworkDaemonTest : public DaemonTest {
   // Answers with its name and the address that it was asked from, on a port of
   // TCP and of UDP, both families, until the end of the test.
   void Serve(const Place& place, const std::string& name, int port = 8000);
+  // Before the end of the test: a server holds the namespace that it is in.
+  void StopServing() { servers_.clear(); }
   // What is said at the address, empty when nobody answers.
   static std::string Ask(const Place& place, std::string_view protocol,
                          const std::string& address, int port);
@@ -120,6 +122,8 @@ class NetworkDaemonTest : public DaemonTest {
                                  const std::set<std::string>& after);
   // Polls until the host is as it was after the suite's first container.
   static std::string DifferencesFromIdle();
+  // From now on this is idle: what a test made anew stays.
+  static void TakeIdle() { idle_ = StateOf(Host()); }
   // Names of links of the host that begin so.
   static std::vector<std::string> Links(const std::string& prefix);
 

@@ -435,6 +435,56 @@ TEST_F(NetworkRecoveryTest, WhatWasRemovedWhileTheDaemonWasDeadIsMadeAnew) {
   EXPECT_THAT(AuditProblems(), IsEmpty());
 }
 
+TEST_F(NetworkRecoveryTest, AfterARebootNetworksAreThereAndAddressesFree) {
+  MakeLan();
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Attachment(&spec, 0)->add_addresses("10.77.1.77");
+  Publish(&spec, "0.0.0.0", 8080, 8000);
+  const v1::Container a = CreateAndStart(spec);
+  // Nothing in memory outlives a reboot, and the kernel tells of another boot.
+  const auto mounts = [] {
+    return StrCat("--mount=/proc/", daemon().pid(), "/ns/mnt");
+  };
+  const std::string boot_id = daemon().sandbox().directory + "/boot_id";
+  WriteFileOrDie(boot_id, "00000000-0000-4000-8000-000000000001\n");
+  Run(Host(), {"nsenter", mounts(), "mount", "--bind", boot_id,
+               "/proc/sys/kernel/random/boot_id"});
+  daemon().Kill9();
+  for (const pid_t pid : ServiceProcesses(daemon().sandbox().state)) {
+    ::kill(pid, SIGKILL);
+  }
+  ::kill(a.status().pid(), SIGKILL);
+  ASSERT_TRUE(PollUntil(absl::Seconds(10), [] {
+    ReapAdopted();
+    return ServiceProcesses(daemon().sandbox().state).empty() &&
+           Links("cv").empty();
+  }));
+  for (const std::string& bridge : Links("cb")) {
+    Run(Host(), {"ip", "link", "del", bridge});
+  }
+  Shell(Host(), "nft flush ruleset");
+
+  ASSERT_TRUE(daemon().Start()) << daemon().log();
+  const v1::Container after = Get(a.id());
+  EXPECT_NE(after.status().state(), v1::CONTAINER_STATE_RUNNING);
+  EXPECT_THAT(after.status().networks(), IsEmpty());
+  EXPECT_EQ(GetNetwork("lan").status().endpoints(), 0);
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+  // No quarantine: nobody can have kept an address of then.
+  const v1::Container again = Start(a.id());
+  EXPECT_EQ(AddressOf(again, 4), "10.77.1.77");
+  Serve(Inside(again), "a");
+  ExpectPublished();
+  Run(Host(),
+      {"nsenter", mounts(), "umount", "/proc/sys/kernel/random/boot_id"});
+  StopServing();
+  DeleteAll();
+  EXPECT_THAT(DeleteNetwork("lan"), IsOk());
+  EXPECT_TRUE(PollUntil(absl::Seconds(10), [] { return Links("cv").empty(); }));
+  // The default network's bridge is another one.
+  TakeIdle();
+}
+
 TEST_F(NetworkRecoveryTest, OrphansAreToldAndRemoved) {
   MakeLan();
   const std::string tag = StrCat("caisson:", Instance());
