@@ -114,12 +114,12 @@ TEST_F(NetworkTest, PortsAreOfLoopbackByDefault) {
   Shell(Outside(),
         "ip route add 127.0.0.1/32 via 192.0.2.1 table 77 src 192.0.2.2;"
         "echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet;"
-        "ip rule add to 127.0.0.1 dport 8081 ipproto tcp table 77 pref 0;"
+        "ip rule add to 127.0.0.1 dport 8081 ipproto 6 table 77 pref 0;"
         "ip rule del pref 0 lookup local; ip rule add pref 1 lookup local");
   ExpectSilence(Outside(), "TCP", "127.0.0.1", 8081);
   Shell(Outside(),
         "ip rule add pref 0 lookup local; ip rule del pref 1;"
-        "ip rule del to 127.0.0.1 dport 8081 ipproto tcp table 77");
+        "ip rule del to 127.0.0.1 dport 8081 ipproto 6 table 77");
 }
 
 TEST_F(NetworkTest, APortOfOneAddressIsOnlyThere) {
