@@ -19,6 +19,7 @@ struct IpValue {
   std::array<uint8_t, 16> bytes = {};
 
   std::string Text() const;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the tool sees the compiler's own 0.
   auto operator<=>(const IpValue&) const = default;
 };
 

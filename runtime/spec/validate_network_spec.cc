@@ -38,7 +38,7 @@ struct DriverRules {
 };
 
 const DriverRules* FindDriver(std::string_view name) {
-  static const auto* const kDrivers = new std::array<DriverRules, 5>{{
+  static const auto* const drivers = new std::array<DriverRules, 5>{{
       {"bridge", true, false, true, {}},
       {"ptp", false, false, true, {}},
       {"macvlan", true, true, false, {"bridge", "private", "vepa", "passthru"}},
@@ -46,9 +46,9 @@ const DriverRules* FindDriver(std::string_view name) {
       {"host-device", true, true, false, {}},
   }};
   const auto* const found = std::find_if(
-      kDrivers->begin(), kDrivers->end(),
+      drivers->begin(), drivers->end(),
       [&](const DriverRules& rules) { return rules.name == name; });
-  return found == kDrivers->end() ? nullptr : found;
+  return found == drivers->end() ? nullptr : found;
 }
 
 void CheckName(const std::string& name, Violations* out) {

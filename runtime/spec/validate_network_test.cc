@@ -251,7 +251,7 @@ TEST(ValidateNetworkTest, WhyLoopbackOfIpv6CannotBePublished) {
 
 TEST(ValidateNetworkTest, PortsDoNotCollide) {
   const std::string f = "spec.network.ports";
-  const auto with = [](std::vector<PortMapping> ports) {
+  const auto with = [](const std::vector<PortMapping>& ports) {
     return [ports](C& s) { s.network.ports = ports; };
   };
   CheckRows<C>(
@@ -278,8 +278,10 @@ TEST(ValidateNetworkTest, PortsDoNotCollide) {
 
 TEST(ValidateNetworkTest, NamesInside) {
   const std::string f = "spec.network";
-  const auto dns = [](Dns all) { return [all](C& s) { s.network.dns = all; }; };
-  const auto hosts = [](std::vector<ExtraHost> all) {
+  const auto dns = [](const Dns& all) {
+    return [all](C& s) { s.network.dns = all; };
+  };
+  const auto hosts = [](const std::vector<ExtraHost>& all) {
     return [all](C& s) { s.network.extra_hosts = all; };
   };
   CheckRows<C>(

@@ -24,13 +24,16 @@ class LiveStreams {
 
   // `end` is called at most once, perhaps at once.
   void Add(const void* stream, End end) {
-    std::optional<absl::Status> ended;
+    absl::Status why;
     {
       absl::MutexLock lock(&mutex_);
-      ended = ended_;
-      if (!ended) streams_[stream] = std::move(end);
+      if (!ended_) {
+        streams_[stream] = std::move(end);
+        return;
+      }
+      why = *ended_;
     }
-    if (ended) end(*ended);
+    end(why);
   }
 
   void Remove(const void* stream) {

@@ -57,13 +57,14 @@ class UnaryCall final
   // What to do when the client is gone before Finish: runs at most once, at
   // once if it is gone already. It must not block.
   void OnGone(absl::AnyInvocable<void()> hook) {
-    bool now = false;
     {
       absl::MutexLock lock(&mutex_);
-      now = gone_;
-      if (!gone_ && !finished_) on_gone_ = std::move(hook);
+      if (!gone_) {
+        if (!finished_) on_gone_ = std::move(hook);
+        return;
+      }
     }
-    if (now && hook) hook();
+    if (hook) hook();
   }
 
   // Answers; the first one counts.

@@ -22,7 +22,6 @@ namespace caisson::testing {
 namespace {
 
 using base::StrCat;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;

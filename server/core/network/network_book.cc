@@ -45,20 +45,20 @@ class NetworkBook::Reserving {
             const std::string& field, const Endpoints& held)
       : book_(book), wanted_(wanted), field_(field), held_(held) {}
 
-  absl::StatusOr<Reservation> Run()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+  absl::StatusOr<Reservation> Run() {
+    book_->mutex_.AssertHeld();
     return Finish(Take());
   }
 
   // The one attachment of `wanted`, beside those that are held.
-  absl::StatusOr<Reservation> RunConnect()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+  absl::StatusOr<Reservation> RunConnect() {
+    book_->mutex_.AssertHeld();
     return Finish(TakeOneMore());
   }
 
   // The one port of `wanted`, of one of those that are held.
-  absl::StatusOr<store::Endpoint> RunPort()
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+  absl::StatusOr<store::Endpoint> RunPort() {
+    book_->mutex_.AssertHeld();
     const spec::PortMapping& wanted = wanted_.ports.front();
     const store::NetworkPtr named =
         wanted.network.empty() ? nullptr : book_->find_(wanted.network);
