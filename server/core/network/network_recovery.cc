@@ -403,6 +403,7 @@ absl::Status Networks::AuditLinks(std::vector<AuditObject>* objects) {
     seen.insert(tag->network_id);
     if (!tag->endpoint_id.empty()) {
       const auto owner = owners.find(tag->endpoint_id);
+      if (owner == owners.end() && IsLeaving(tag->endpoint_id)) continue;
       objects->push_back(
           owner == owners.end()
               ? Object("link", link.name, "", AuditState::kOrphan,

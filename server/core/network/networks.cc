@@ -28,6 +28,8 @@ using netsetup::IpPrefix;
 namespace ipam = netsetup::ipam;
 
 constexpr size_t kNameDigits = 12;
+// A link that is there for longer after its container's end is an orphan.
+constexpr absl::Duration kLeaveLimit = absl::Seconds(5);
 // Subnets of networks that name none: 4094 addresses, four times what a bridge
 // can have, so that none comes again soon.
 constexpr int kChosenLength = 20;
@@ -436,9 +438,30 @@ void Networks::Reattach(
          std::move(callback));
 }
 
+// The kernel takes the link away with the namespace, in its own time.
+void Networks::LetGo(const std::string& endpoint_id) {
+  const absl::Time now = absl::Now();
+  absl::MutexLock lock(&leaving_mutex_);
+  while (!leaving_.empty() && leaving_.front().first < now - kLeaveLimit) {
+    leaving_.pop_front();
+  }
+  leaving_.emplace_back(now, endpoint_id);
+}
+
+bool Networks::IsLeaving(const std::string& endpoint_id) const {
+  const absl::Time after = absl::Now() - kLeaveLimit;
+  absl::MutexLock lock(&leaving_mutex_);
+  for (auto one = leaving_.rbegin(); one != leaving_.rend(); ++one) {
+    if (one->first < after) return false;
+    if (one->second == endpoint_id) return true;
+  }
+  return false;
+}
+
 std::vector<store::LeaseRow> Networks::Release(const std::string& container_id,
                                                const Endpoints& endpoints) {
   if (endpoints.empty()) return {};
+  for (const store::Endpoint& endpoint : endpoints) LetGo(endpoint.id);
   // First, so that whoever gets a port next finds the firewall without it.
   lane_thread_.Post([this, container_id, endpoints] {
     EndLive(container_id);

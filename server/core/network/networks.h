@@ -10,11 +10,13 @@
 #ifndef CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
 #define CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -156,6 +158,8 @@ class Networks {
 
   void GoLive(const std::string& container_id, LiveContainer live);
   void EndLive(const std::string& container_id);
+  void LetGo(const std::string& endpoint_id);
+  bool IsLeaving(const std::string& endpoint_id) const;
   static netsetup::dns::ZoneEntry NamesOf(const std::string& container_id,
                                           const LiveContainer& live,
                                           const store::Endpoint& endpoint);
@@ -202,6 +206,10 @@ class Networks {
   absl::Status lane_status_;
   mutable absl::Mutex facts_mutex_;
   Facts facts_ ABSL_GUARDED_BY(facts_mutex_);
+  // Endpoints that were released a moment ago, in that order.
+  mutable absl::Mutex leaving_mutex_;
+  std::deque<std::pair<absl::Time, std::string>> leaving_
+      ABSL_GUARDED_BY(leaving_mutex_);
   std::map<std::string, LiveContainer> live_;  // by container id
   std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
