@@ -62,26 +62,31 @@ void SessionStream::OnReadDone(bool ok) {
     absl::MutexLock lock(&mutex_);
     phase = phase_;
   }
+  // Whoever makes room for input may begin the next read, into in_, while this
+  // message is still being looked at.
+  grpc::ByteBuffer message;
+  message.Swap(&in_);
   bool read_on = phase == Phase::kStreaming;
-  absl::Status status = read_on ? OnMessage(&read_on) : OnFirstMessage();
-  in_.Clear();
+  absl::Status status =
+      read_on ? OnMessage(message, &read_on) : OnFirstMessage(message);
   if (!status.ok()) return Fail(std::move(status));
   if (read_on) ReadNext();
 }
 
 // Until core has answered nothing more is read: OnStarted goes on.
-absl::Status SessionStream::OnFirstMessage() {
+absl::Status SessionStream::OnFirstMessage(const grpc::ByteBuffer& message) {
   {
     absl::MutexLock lock(&mutex_);
     phase_ = Phase::kStarting;
   }
-  return Begin(in_);
+  return Begin(message);
 }
 
-absl::Status SessionStream::OnMessage(bool* read_on) {
+absl::Status SessionStream::OnMessage(const grpc::ByteBuffer& message,
+                                      bool* read_on) {
   // All kinds of requests but `start` are the same in the three methods.
   pb::AttachContainerRequest request;
-  CAISSON_RETURN_IF_ERROR(ParseBuffer(in_, &request));
+  CAISSON_RETURN_IF_ERROR(ParseBuffer(message, &request));
   switch (request.kind_case()) {
     case pb::AttachContainerRequest::kStdin:
       return OnStdin(request.mutable_stdin(), read_on);

@@ -71,8 +71,8 @@ class SessionStream
 
   // Requests.
   void OnReadDone(bool ok) override;
-  absl::Status OnFirstMessage();
-  absl::Status OnMessage(bool* read_on);
+  absl::Status OnFirstMessage(const grpc::ByteBuffer& message);
+  absl::Status OnMessage(const grpc::ByteBuffer& message, bool* read_on);
   absl::Status OnControl(const caisson::v1::AttachContainerRequest& request);
   absl::Status OnStdin(caisson::v1::StdinData* piece, bool* read_on);
   void OnRequestsEnd();
