@@ -63,13 +63,13 @@ absl::Status Networks::Recover() {
     result = RecoverRows();
     if (result.ok()) AdoptContainers();
     if (result.ok() && lane_ != nullptr) {
-      // What needs no network works on: a kernel may lack what we need.
-      absl::Status host = UndoConnects();
-      if (host.ok()) host = RecoverHost();
-      if (host.ok()) host = MakeDefault();
-      if (!host.ok()) {
+      // What needs no network works on: a kernel may lack what we need. One
+      // that fails (a full disk) keeps no other from what it can do.
+      for (const absl::Status& part :
+           {UndoConnects(), RecoverHost(), MakeDefault()}) {
+        if (part.ok()) continue;
         CAISSON_LOG(kError, "networks are not as they shall be",
-                    {"error", host.ToString()});
+                    {"error", part.ToString()});
       }
     }
     done.Notify();

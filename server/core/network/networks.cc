@@ -89,13 +89,11 @@ absl::StatusOr<std::vector<spec::Subnet>> Networks::ChooseSubnets(
       others.emplace_back(*prefix, network->name);
     }
   }
-  for (const auto& [prefix, name] : others) {
-    const IpPrefix subnet = prefix;
-    const std::string& by = name;
+  for (const auto& [subnet, name] : others) {
     for (const spec::Subnet& wanted : spec.subnets) {
       const auto own = netsetup::ParseIpPrefix(wanted.cidr);
       if (own.ok() && own->Overlaps(subnet)) {
-        return SubnetOfNetwork(wanted.cidr, by);
+        return SubnetOfNetwork(wanted.cidr, name);
       }
     }
   }
