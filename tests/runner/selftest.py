@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 
+import host_state
 import programs
 import report
 import results
@@ -139,6 +140,38 @@ class StagesTest(Folder):
     def test_a_broken_stage_counts(self):
         self.assertEqual(
             report.totals([stages.Stage("s", error="x")]), (0, 1, 0))
+
+
+class HostStateTest(unittest.TestCase):
+    LINK = {"ifname": "eth0", "mtu": 1500, "flags": ["UP", "LOWER_UP"]}
+
+    def state(self, **changes):
+        line = f"link {host_state.settle({**self.LINK, **changes})}"
+        return {line}, {"net/a": changes.get("sysctl", "1")}
+
+    def test_the_same_is_no_difference(self):
+        self.assertEqual(
+            host_state.differences(self.state(), self.state()), [])
+
+    def test_what_changes_by_itself_is_none(self):
+        later = self.state(flags=["UP"], operstate="DOWN")
+        self.assertEqual(host_state.differences(self.state(), later), [])
+
+    def test_a_link_that_changed_is_told(self):
+        found = host_state.differences(self.state(), self.state(mtu=1400))
+        self.assertEqual([line[0] for line in found], ["-", "+"])
+
+    def test_a_sysctl_that_changed_is_told(self):
+        later = self.state()[0], {"net/a": "0", "net/of_a_module": "1"}
+        self.assertEqual(
+            host_state.differences(self.state(), later), ["net/a: 1 -> 0"])
+
+    def test_this_host_can_be_read(self):
+        lines, sysctls = host_state.take()
+        self.assertTrue(any(line.startswith("link ") for line in lines))
+        self.assertIn("/proc/sys/net/ipv4/ip_forward", sysctls)
+        self.assertEqual(
+            host_state.differences((lines, sysctls), host_state.take()), [])
 
 
 def main():

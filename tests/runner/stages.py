@@ -40,10 +40,15 @@ class Runner:
         strays.adopt()
         self.stages = []
 
-    def run(self, name, command, limit, env=None, cwd=None):
-        """Runs one command; its output goes to the log of the stage."""
+    def begin(self, name):
+        """A stage that the caller fills."""
         stage = Stage(name)
         self.stages.append(stage)
+        return stage
+
+    def run(self, name, command, limit, env=None, cwd=None):
+        """Runs one command; its output goes to the log of the stage."""
+        stage = self.begin(name)
         self.run_more(stage, command, limit, env, cwd, mode="w")
         return stage
 
