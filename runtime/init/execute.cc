@@ -119,9 +119,23 @@ int ResetSignals(Context&, const Op&) noexcept {
   return ErrnoIf(::sigprocmask(SIG_SETMASK, &none, nullptr) != 0);
 }
 
-// Close-on-exec and not closed: the error pipe must speak until execve.
-int CloseFds(Context&, const Op&) noexcept {
-  return ErrnoIf(::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0);
+int CloseRange(unsigned first, unsigned last, unsigned flags) noexcept {
+  if (first > last) return 0;
+  return ErrnoIf(::syscall(SYS_close_range, first, last, flags) != 0);
+}
+
+// Closed now: execve follows /proc/self/fd/N in the program's path, or in that
+// of its interpreter, before it closes what is close-on-exec, and from a
+// directory of the host ".." leads everywhere. Only the error pipe has to speak
+// until execve, and leads nowhere.
+int CloseFds(Context& context, const Op&) noexcept {
+  const int keep = context.fds.error_fd;
+  if (keep < 3) return EBADF;
+  const auto pipe = static_cast<unsigned>(keep);
+  int err = CloseRange(3, pipe - 1, 0);
+  if (err == 0) err = CloseRange(pipe + 1, ~0u, 0);
+  if (err == 0) err = CloseRange(pipe, pipe, CLOSE_RANGE_CLOEXEC);
+  return err;
 }
 
 int Execute(Context& context, const Op& op) noexcept {

@@ -125,7 +125,7 @@ enum class OpKind : uint16_t {
   kNoNewPrivileges,  //
   kSeccompFilter,    // s1 struct sock_filter[], a seccomp(2) flags
   kResetSignals,     //
-  kCloseFds,         // all from 3 up become close-on-exec
+  kCloseFds,         // all from 3 up but the error pipe
   kExecute,          // s1 argv list (a strings), s2 environment (b strings),
                      // s3 search path; kOpAddHome
   kAttachDeviceFilter = 128,  // s1 struct bpf_insn[], s2 cgroup v2 directory

@@ -438,6 +438,42 @@ TEST_F(HostileRootTest, CommandThatLeadsOutside) {
                                           "COMMAND_NOT_FOUND"));
 }
 
+// What the program is started by has directories of the host open until a
+// moment before, and execve follows such links: of the program, and of its
+// interpreter.
+TEST_F(HostileRootTest, CommandsThatLeadThroughOpenDirectories) {
+  const std::string outside = victim_ + "/file";
+  WriteFileOrDie(outside, "#!/bin/sh\necho outside\n");
+  fs::permissions(outside, fs::perms::all);
+  WriteFileOrDie(root_ + "/bin/script", "#!/bin/link\n");
+  fs::permissions(root_ + "/bin/script", fs::perms::all);
+  v1::ContainerSpec spec = HostileSpec("sleep 1000");
+  v1::ExecSyncRequest exec;
+  exec.set_container(CreateAndStart(spec).id());
+  exec.set_text(true);
+  spec.mutable_process()->clear_args();
+  spec.mutable_process()->add_args("");
+  exec.mutable_spec()->mutable_process()->add_args("");
+  for (int fd = 0; fd < 40 && !HasFailure(); ++fd) {
+    Replace("/bin/link", absl::StrCat("/proc/self/fd/", fd,
+                                      "/../../../../../../../..", outside));
+    for (const char* program : {"/bin/link", "/bin/script"}) {
+      spec.mutable_process()->set_args(0, program);
+      const Delivered delivered = RunToEnd(stubs(), spec);
+      EXPECT_EQ(delivered.status.error_code(),
+                grpc::StatusCode::FAILED_PRECONDITION)
+          << fd << " " << program << ": " << delivered.out;
+      exec.mutable_spec()->mutable_process()->set_args(0, program);
+      v1::ExecSyncResponse response;
+      EXPECT_EQ(
+          Call(stubs().execs, &v1::ExecService::Stub::ExecSync, exec, &response)
+              .error_code(),
+          grpc::StatusCode::FAILED_PRECONDITION)
+          << fd << " " << program << ": " << response.stdout_text();
+    }
+  }
+}
+
 // Its interpreter is the program that executes it: ours.
 TEST_F(HostileRootTest, ScriptWhoseInterpreterIsTheService) {
   const std::string shim = ProgramPath("caisson-shim");
