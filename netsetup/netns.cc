@@ -92,9 +92,10 @@ absl::Status BringLoopbackUp() {
                         "set link up", "lo");
 }
 
-// Whether this kernel runs with IPv6 at all.
+// Whether this kernel runs with IPv6 at all. Not asked of /proc/sys, which is
+// slow where there are many namespaces.
 bool HasIpv6() {
-  return base::PathExists("/proc/sys/net/ipv6");
+  return base::PathExists("/proc/thread-self/net/if_inet6");
 }
 
 }  // namespace
@@ -134,9 +135,7 @@ absl::StatusOr<Netns> CreateNetns(std::span<const Sysctl> sysctls) {
   Netns netns;
   const absl::Status status = RunOnOwnThread([&]() -> absl::Status {
     if (::unshare(CLONE_NEWNET) != 0) return SyscallError("unshare", "net");
-    for (const Sysctl& sysctl : sysctls) {
-      CAISSON_RETURN_IF_ERROR(WriteSysctl(sysctl));
-    }
+    CAISSON_RETURN_IF_ERROR(WriteSysctls(sysctls));
     CAISSON_RETURN_IF_ERROR(BringLoopbackUp());
     CAISSON_ASSIGN_OR_RETURN(netns, CurrentNetns());
     return absl::OkStatus();

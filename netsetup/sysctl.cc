@@ -1,5 +1,7 @@
 #include "netsetup/sysctl.h"
 
+#include <fcntl.h>
+
 #include <vector>
 
 #include "absl/strings/str_split.h"
@@ -13,6 +15,7 @@ namespace caisson::netsetup {
 namespace {
 
 constexpr size_t kMaxValueBytes = 4096;
+constexpr std::string_view kNet = "net/";
 
 }  // namespace
 
@@ -34,6 +37,18 @@ absl::StatusOr<std::string> SysctlPath(std::string_view key) {
 absl::Status WriteSysctl(const Sysctl& sysctl) {
   CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(sysctl.key));
   return base::WriteFile(path, sysctl.value);
+}
+
+absl::Status WriteSysctls(std::span<const Sysctl> sysctls) {
+  CAISSON_ASSIGN_OR_RETURN(const base::UniqueFd net,
+                           base::Open("/proc/sys/net", O_PATH | O_DIRECTORY));
+  for (const Sysctl& sysctl : sysctls) {
+    CAISSON_RETURN_IF_ERROR(SysctlPath(sysctl.key).status());
+    const std::string_view below =
+        std::string_view(sysctl.key).substr(kNet.size());
+    CAISSON_RETURN_IF_ERROR(base::WriteFileAt(net.get(), below, sysctl.value));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ReadSysctl(std::string_view key) {

@@ -29,5 +29,11 @@ TEST(SysctlTest, WhatIsNotBelowNetOrClimbsIsRefused) {
   }
 }
 
+TEST(SysctlTest, OfManyOneThatClimbsIsRefused) {
+  const Sysctl climbs = {.key = "net/../kernel/hostname", .value = "x"};
+  EXPECT_THAT(WriteSysctls({&climbs, 1}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 }  // namespace
 }  // namespace caisson::netsetup

@@ -160,12 +160,8 @@ void NetworkLane::ForgetFlowsOf(const store::PublishedPort& port) {
 
 absl::Status NetworkLane::Prepare(int netns_fd) {
   const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
-  return SetupFailed(netsetup::RunInNetns(netns_fd, [&sysctls]() {
-    for (const netsetup::Sysctl& sysctl : sysctls) {
-      CAISSON_RETURN_IF_ERROR(netsetup::WriteSysctl(sysctl));
-    }
-    return absl::OkStatus();
-  }));
+  return SetupFailed(netsetup::RunInNetns(
+      netns_fd, [&sysctls]() { return netsetup::WriteSysctls(sysctls); }));
 }
 
 absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
