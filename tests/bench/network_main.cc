@@ -29,6 +29,12 @@ constexpr char kOwn[] = "Caisson";
 constexpr char kOwnNow[] = "Caisson, container lives on";
 constexpr char kAttach[] = "attach";
 constexpr char kDetach[] = "detach";
+// After that time the kernel is done with what the sample before left it to do
+// (veths that are gone hold its lock of links for a while).
+constexpr absl::Duration kRest = absl::Milliseconds(100);
+constexpr absl::Duration kSettle = absl::Seconds(2);
+constexpr char kRested[] = "attach, after 100 ms";
+constexpr char kDetachRested[] = "detach, after 100 ms";
 
 struct Options {
   std::string scratch;
@@ -36,6 +42,7 @@ struct Options {
   std::string netavark = "/usr/lib/podman/netavark";
   std::string json;
   int samples = 100;
+  int rested_samples = 30;
   int crowd = 1000;
   int rounds = 8;
 };
@@ -94,28 +101,54 @@ absl::Status Sample(const Attacher& attacher, int number, int netns_fd,
   return absl::OkStatus();
 }
 
-absl::Status Alternate(const std::vector<Attacher>& attachers, int rounds,
-                       Report& report) {
-  std::vector<Row> attach, detach;
+// Each is used once. The kernel is busy for a while with one that was just
+// made, which is nobody's attaching.
+absl::StatusOr<std::vector<netsetup::Netns>> ReadyNamespaces(size_t count) {
+  std::vector<netsetup::Netns> namespaces;
+  while (namespaces.size() < count) {
+    CAISSON_ASSIGN_OR_RETURN(namespaces.emplace_back(),
+                             netsetup::CreateNetns(netsetup::DefaultSysctls()));
+  }
+  absl::SleepFor(kSettle);
+  return namespaces;
+}
+
+absl::Status Alternate(const std::vector<Attacher>& attachers,
+                       const Options& options, Report& report) {
+  std::vector<Row> attach, detach, rested_attach, rested_detach;
   for (const Attacher& attacher : attachers) {
-    attach.push_back({.name = attacher.name, .mode = kAttach, .samples = {}});
-    detach.push_back({.name = attacher.name, .mode = kDetach, .samples = {}});
+    const std::string& name = attacher.name;
+    attach.push_back({.name = name, .mode = kAttach, .samples = {}});
+    detach.push_back({.name = name, .mode = kDetach, .samples = {}});
+    rested_attach.push_back({.name = name, .mode = kRested, .samples = {}});
+    rested_detach.push_back(
+        {.name = name, .mode = kDetachRested, .samples = {}});
   }
   std::vector<Samples> cpu(attachers.size());
-  std::vector<netsetup::Netns> namespaces;
+  const int rounds = options.samples + options.rested_samples;
+  const size_t turns = attachers.size();
+  CAISSON_ASSIGN_OR_RETURN(
+      const std::vector<netsetup::Netns> namespaces,
+      ReadyNamespaces(turns * static_cast<size_t>(rounds + 1)));
   // Number 0 stays attached: a peer removes its bridge with the last one.
   for (int number = 0; number <= rounds; ++number) {
-    for (size_t turn = 0; turn < attachers.size(); ++turn) {
+    const auto round = static_cast<size_t>(number);
+    const bool rests = number > options.samples;
+    for (size_t turn = 0; turn < turns; ++turn) {
       // Nobody is always behind the same one.
-      const size_t i = (turn + static_cast<size_t>(number)) % attachers.size();
-      CAISSON_ASSIGN_OR_RETURN(
-          namespaces.emplace_back(),
-          netsetup::CreateNetns(netsetup::DefaultSysctls()));
-      const int netns_fd = namespaces.back().fd.get();
-      const absl::Status status = number == 0
-                                      ? attachers[i].attach(number, netns_fd)
-                                      : Sample(attachers[i], number, netns_fd,
-                                               attach[i], detach[i], cpu[i]);
+      const size_t i = (turn + round) % turns;
+      const int netns_fd = namespaces[round * turns + turn].fd.get();
+      absl::Status status;
+      if (number == 0) {
+        status = attachers[i].attach(number, netns_fd);
+      } else if (rests) {
+        absl::SleepFor(kRest);
+        status = Sample(attachers[i], number, netns_fd, rested_attach[i],
+                        rested_detach[i], cpu[i]);
+      } else {
+        status = Sample(attachers[i], number, netns_fd, attach[i], detach[i],
+                        cpu[i]);
+      }
       if (!status.ok()) {
         return absl::Status(status.code(), absl::StrCat(attachers[i].name, ": ",
                                                         status.message()));
@@ -129,23 +162,29 @@ absl::Status Alternate(const std::vector<Attacher>& attachers, int rounds,
          .value = Summarize(cpu[i]).p50_ms,
          .unit = "ms"});
   }
-  report.rows.insert(report.rows.end(), attach.begin(), attach.end());
-  report.rows.insert(report.rows.end(), detach.begin(), detach.end());
+  for (const std::vector<Row>& rows :
+       {attach, rested_attach, detach, rested_detach}) {
+    report.rows.insert(report.rows.end(), rows.begin(), rows.end());
+  }
   return absl::OkStatus();
 }
 
 void AddAttachTargets(Report& report) {
-  const Samples own = SamplesOf(report, kOwn, kAttach);
-  report.targets.push_back({.name = "Caisson's attach p50 ms",
-                            .value = Summarize(own).p50_ms,
-                            .target = 2});
-  for (const char* peer : {"CNI", "netavark"}) {
-    const Samples& samples = SamplesOf(report, peer, kAttach);
-    if (samples.empty()) continue;
-    report.targets.push_back({.name = absl::StrCat(peer, " / Caisson, attach"),
-                              .value = PairedRatio(samples, own),
-                              .target = 10,
-                              .at_least = true});
+  for (const char* mode : {kAttach, kRested}) {
+    const Samples own = SamplesOf(report, kOwn, mode);
+    report.targets.push_back(
+        {.name = absl::StrCat("Caisson's ", mode, ", p50 ms"),
+         .value = Summarize(own).p50_ms,
+         .target = 2});
+    for (const char* peer : {"CNI", "netavark"}) {
+      const Samples& samples = SamplesOf(report, peer, mode);
+      if (samples.empty()) continue;
+      report.targets.push_back(
+          {.name = absl::StrCat(peer, " / Caisson, ", mode),
+           .value = PairedRatio(samples, own),
+           .target = 10,
+           .at_least = true});
+    }
   }
 }
 
@@ -159,7 +198,7 @@ absl::Status Measure(const Options& options, Report& report) {
       netsetup::WriteSysctl({.key = "net/ipv4/ip_forward", .value = "1"}));
   CAISSON_ASSIGN_OR_RETURN(const std::vector<Attacher> attachers,
                            OpenAttachers(options));
-  CAISSON_RETURN_IF_ERROR(Alternate(attachers, options.samples, report));
+  CAISSON_RETURN_IF_ERROR(Alternate(attachers, options, report));
   AddAttachTargets(report);
   CAISSON_RETURN_IF_ERROR(MeasurePublishing(report));
   CAISSON_RETURN_IF_ERROR(MeasureConnections(options.rounds, report));
@@ -178,7 +217,10 @@ int main(int argc, char** argv) {
   app.add_option("--cni", options.cni, "directory of the plugins");
   app.add_option("--netavark", options.netavark, "the program");
   app.add_option("--samples", options.samples, "attachments of each")
-      ->check(CLI::Range(1, 900));
+      ->check(CLI::Range(1, 700));
+  app.add_option("--rested-samples", options.rested_samples,
+                 "the same, each after a rest")
+      ->check(CLI::Range(1, 200));
   app.add_option("--crowd", options.crowd, "endpoints on one bridge")
       ->check(CLI::Range(10, 1000));
   app.add_option("--rounds", options.rounds, "of connections and streams")
