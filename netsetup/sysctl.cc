@@ -15,7 +15,14 @@ namespace caisson::netsetup {
 namespace {
 
 constexpr size_t kMaxValueBytes = 4096;
-constexpr std::string_view kNet = "net/";
+constexpr std::string_view kNet = "/proc/sys/net/";
+
+// "/proc/sys/net/ipv6/" of "/proc/sys/net/ipv6/conf/all/accept_ra", and
+// "/proc/sys/net/" of what is in there itself.
+std::string FamilyDirectory(std::string_view path) {
+  const size_t end = path.find('/', kNet.size());
+  return std::string(path.substr(0, end == path.npos ? kNet.size() : end + 1));
+}
 
 }  // namespace
 
@@ -40,13 +47,17 @@ absl::Status WriteSysctl(const Sysctl& sysctl) {
 }
 
 absl::Status WriteSysctls(std::span<const Sysctl> sysctls) {
-  CAISSON_ASSIGN_OR_RETURN(const base::UniqueFd net,
-                           base::Open("/proc/sys/net", O_PATH | O_DIRECTORY));
+  base::UniqueFd directory;
+  std::string opened;  // "/proc/sys/net/ipv6/"
   for (const Sysctl& sysctl : sysctls) {
-    CAISSON_RETURN_IF_ERROR(SysctlPath(sysctl.key).status());
-    const std::string_view below =
-        std::string_view(sysctl.key).substr(kNet.size());
-    CAISSON_RETURN_IF_ERROR(base::WriteFileAt(net.get(), below, sysctl.value));
+    CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(sysctl.key));
+    if (opened.empty() || !path.starts_with(opened)) {
+      opened = FamilyDirectory(path);
+      CAISSON_ASSIGN_OR_RETURN(directory,
+                               base::Open(opened, O_PATH | O_DIRECTORY));
+    }
+    CAISSON_RETURN_IF_ERROR(base::WriteFileAt(
+        directory.get(), path.substr(opened.size()), sysctl.value));
   }
   return absl::OkStatus();
 }
