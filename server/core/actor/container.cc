@@ -48,6 +48,8 @@ Container::Container(Env* env, store::ContainerRecord record, State state)
     : env_(env),
       id_(record.id),
       queue_(std::make_shared<SerialQueue>(env->executor)),
+      lane_(std::make_shared<KillLane>(env->blocking,
+                                       env->places.base.Container(record.id))),
       source_(std::make_shared<OutputSource>(env->output,
                                              env->ContainerDirectory(record.id),
                                              SourceState(record))),
@@ -56,13 +58,12 @@ Container::Container(Env* env, store::ContainerRecord record, State state)
           StreamHubOptions{.target = 0,
                            .tty = record.spec->process.tty,
                            .stdin_mode = record.spec->process.stdin_mode},
-          [this](SignalArgs args, DoneCallback callback) {
+          [lane = lane_](SignalArgs args, DoneCallback callback) {
             const absl::StatusOr<Signal> signal = ParseSignalArgs(args);
-            if (signal.ok()) lane_.Send(*signal);
+            if (signal.ok()) lane->Send(*signal);
             callback(signal.status());
           })),
-      lane_(env->blocking, env->places.base.Container(record.id)),
-      execs_(env, queue_, &lane_, record.id),
+      execs_(env, queue_, lane_, record.id),
       record_(std::move(record)),
       state_(state) {}
 

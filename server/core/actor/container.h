@@ -10,6 +10,7 @@
 // Process: caissond. Thread: its queue, but for what is said. All callbacks
 // run on the queue.
 // Ownership: the manager holds it until Env::forget; posted work holds it too.
+// Streams outlive it: they share its queue, lane, source and hub alone.
 #ifndef CAISSON_SERVER_CORE_ACTOR_CONTAINER_H_
 #define CAISSON_SERVER_CORE_ACTOR_CONTAINER_H_
 
@@ -48,7 +49,7 @@ class Container : public std::enable_shared_from_this<Container> {
   // --- Any thread.
   const std::string& id() const { return id_; }
   SerialQueue& queue() { return *queue_; }
-  KillLane& kill_lane() { return lane_; }
+  KillLane& kill_lane() { return *lane_; }
   ExecSet& execs() { return execs_; }  // its OpenLogs only
   SessionPtr OpenLogs() { return hub_->OpenLogs(); }
   std::optional<PendingOperation> Pending() const;
@@ -177,9 +178,9 @@ class Container : public std::enable_shared_from_this<Container> {
   Env* const env_;
   const std::string id_;
   const std::shared_ptr<SerialQueue> queue_;
+  const std::shared_ptr<KillLane> lane_;
   const std::shared_ptr<OutputSource> source_;
   const std::shared_ptr<StreamHub> hub_;
-  KillLane lane_;
   ExecSet execs_;
 
   store::ContainerRecord record_;  // as the store has it

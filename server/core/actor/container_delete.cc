@@ -79,7 +79,7 @@ void Container::Delete(RemoveArgs args, TicketPtr ticket,
 void Container::KillForDelete() {
   SetPending("delete", "WAIT_EXIT");
   if (state_ == State::kKilling) {
-    lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+    lane_->Send({.number = SIGKILL, .scope = SignalScope::kTree});
     PassHangingShim();
     return;
   }

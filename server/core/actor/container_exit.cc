@@ -49,7 +49,7 @@ void Container::OnExit(store::ExitInfo info) {
   }
   if (!IsRunning(state_) || exit_.has_value()) return;
   if (info.reason == store::ExitReason::kSignaled && info.code == SIGKILL &&
-      lane_.WasKilled(0)) {
+      lane_->WasKilled(0)) {
     // Ours, sent through the cgroup before the shim read that it was.
     info.reason = store::ExitReason::kKilled;
     info.message = "killed by request";
@@ -90,7 +90,7 @@ void Container::CommitExit() {
 }
 
 void Container::AfterExit() {
-  lane_.Close();
+  lane_->Close();
   queue_->Cancel(stop_guard_);
   source_->SetExited(std::make_shared<store::ExitInfo>(*exit_));
   exit_.reset();
@@ -146,7 +146,7 @@ void Container::OnClosed(uint64_t link) {
   } else if (cleaning_) {
     RemoveRunObjects(kFirstLook);
   } else if (IsRunning(state_) || IsSettling(state_)) {
-    lane_.Open(nullptr);
+    lane_->Open(nullptr);
     ProbeShim(0);
   }
 }

@@ -190,8 +190,8 @@ void Container::AdoptRunning(const shim::StateBody& state) {
     if (state_ == State::kLaunching && record_.request_id.empty()) {
       // Nobody can know of it, so nobody may have it: end it, then look again.
       lost_ = true;
-      lane_.Open(conn_);
-      lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+      lane_->Open(conn_);
+      lane_->Send({.number = SIGKILL, .scope = SignalScope::kTree});
       return;
     }
     // As they will be; one that is not, of a container that runs, is taken for

@@ -146,7 +146,7 @@ void Container::OnStarted(const shim::StartedBody& body) {
   start.clock.Add("CHILD", absl::Nanoseconds(body.phases.child_ns));
   if (state_ == State::kCancelling) {
     Apply(Event::kStarted);
-    lane_.Open(conn_);
+    lane_->Open(conn_);
     std::unique_ptr<StartUnderWay> given_up = std::move(start_);
     given_up->Fail(CancelledByDelete(id_));
     KillForDelete();
@@ -160,8 +160,8 @@ void Container::OnStarted(const shim::StartedBody& body) {
   if (!status.ok()) {
     // Nobody may be told, so it must not run; FailStart comes at its end.
     start.called_off = status;
-    lane_.Open(conn_);
-    lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+    lane_->Open(conn_);
+    lane_->Send({.number = SIGKILL, .scope = SignalScope::kTree});
     return;
   }
   start.clock.Mark("COMMIT");
@@ -201,7 +201,7 @@ absl::Status Container::CommitStarted(int64_t run, int32_t pid,
 }
 
 void Container::EnterRunning(int64_t stdin_offset, bool stdin_closed) {
-  lane_.Open(conn_);
+  lane_->Open(conn_);
   source_->SetRunning(record_.status.run);
   hub_->OnRunning(conn_, stdin_offset, stdin_closed);
 }
@@ -232,7 +232,7 @@ void Container::FailStart(absl::Status status) {
   if (!start->called_off.ok()) status = start->called_off;
   const bool cancelled = state_ == State::kCancelling;
   if (cancelled) status = CancelledByDelete(id_);
-  lane_.Close();
+  lane_->Close();
   if (conn_ != nullptr) conn_->Close();
   const bool hidden = record_.intent == store::Intent::kCreate;
   if (hidden && !cancelled) {

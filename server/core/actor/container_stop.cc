@@ -66,13 +66,13 @@ void Container::Stop(StopArgs args, Callback<ContainerPtr> callback) {
           shim::StopBody{.signal = *signal,
                          .reserved = 0,
                          .timeout_ns = absl::ToInt64Nanoseconds(timeout)});
-  if (!told) lane_.Send({.number = *signal, .scope = SignalScope::kProcess});
+  if (!told) lane_->Send({.number = *signal, .scope = SignalScope::kProcess});
   queue_->Cancel(stop_guard_);
   stop_guard_ = queue_->After(
       told ? timeout + kGuard : timeout, [self = shared_from_this()] {
         if (self->state_ != State::kStopping) return;
         self->SetPending("stop", "WAIT_CGROUP_EMPTY");
-        self->lane_.Send({.number = SIGKILL, .scope = SignalScope::kTree});
+        self->lane_->Send({.number = SIGKILL, .scope = SignalScope::kTree});
         self->PassHangingShim();
       });
 }

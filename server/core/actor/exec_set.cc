@@ -20,11 +20,11 @@ namespace caisson::core {
 
 using shim::FrameType;
 
-ExecSet::ExecSet(Env* env, std::shared_ptr<SerialQueue> queue, KillLane* lane,
-                 std::string container_id)
+ExecSet::ExecSet(Env* env, std::shared_ptr<SerialQueue> queue,
+                 std::shared_ptr<KillLane> lane, std::string container_id)
     : env_(env),
       queue_(std::move(queue)),
-      lane_(lane),
+      lane_(std::move(lane)),
       container_id_(std::move(container_id)) {}
 
 ExecSet::~ExecSet() {
@@ -62,9 +62,8 @@ ExecSet::UnitPtr ExecSet::NewUnit(store::ExecRecord record) {
         if (signal.ok()) lane->Send(number, group, *signal);
         callback(signal.status());
       });
-  unit->hub->SetDeliveryListener([this, alive = alive_] {
-    if (*alive && delivery_listener_) delivery_listener_();
-  });
+  // A stream may outlive this.
+  unit->hub->SetDeliveryListener(delivery_listener_);
   {
     absl::MutexLock lock(&hubs_mutex_);
     hubs_[record.id] = unit->hub;

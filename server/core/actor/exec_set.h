@@ -48,9 +48,9 @@ class ExecSet {
     absl::Time begin;
   };
 
-  // `lane` is the container's and outlives this.
-  ExecSet(Env* env, std::shared_ptr<SerialQueue> queue, KillLane* lane,
-          std::string container_id);
+  // `lane` is the container's.
+  ExecSet(Env* env, std::shared_ptr<SerialQueue> queue,
+          std::shared_ptr<KillLane> lane, std::string container_id);
   ~ExecSet();
   ExecSet(const ExecSet&) = delete;
   ExecSet& operator=(const ExecSet&) = delete;
@@ -88,7 +88,8 @@ class ExecSet {
   // Numbers of all execs that have a row.
   std::set<uint64_t> Numbers() const;
   // Some stream that was open at its exec's exit has not got its last message;
-  // the listener is called when that may have changed.
+  // the listener is called when that may have changed, also when this is gone.
+  // To be set before all else.
   bool AwaitsDelivery() const;
   void SetDeliveryListener(std::function<void()> listener) {
     delivery_listener_ = std::move(listener);
@@ -122,7 +123,7 @@ class ExecSet {
 
   Env* const env_;
   const std::shared_ptr<SerialQueue> queue_;
-  KillLane* const lane_;
+  const std::shared_ptr<KillLane> lane_;
   const std::string container_id_;
   std::map<uint32_t, UnitPtr> units_;  // by number
   uint32_t last_number_ = 0;

@@ -123,6 +123,29 @@ TEST_F(ContainersTest, ASecondRunCountsOn) {
   EXPECT_EQ(again.Get()->container->status.run, 2);
 }
 
+TEST_F(ContainersTest, AStreamThatOutlivesItsContainerKillsNothing) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const Started exec = ExecNew(shim.get(), id);
+  Result<Started> attached;
+  containers().Attach({.container = id}, attached.Take());
+  ASSERT_TRUE(attached.Get().ok());
+  Result<ContainerPtr> deleted;
+  containers().Delete(
+      {.container = id, .force = true, .expected_revision = {}, .request = {}},
+      deleted.Take());
+  EXPECT_EQ(shim->Receive().type, FrameType::kKill);
+  shim->ExitedWith(0);
+  ASSERT_TRUE(deleted.Get().ok());
+  WaitForgotten(id);
+  for (const SessionPtr& session : {exec.session, attached.Get()->session}) {
+    DoneResult killed;
+    session->Kill({.signal = "KILL", .scope = {}}, killed.Take());
+    EXPECT_TRUE(killed.Get().ok());
+    session->Leave(StreamEnd::kDelivered);
+  }
+}
+
 TEST_F(ContainersTest, AFailedStartLeavesEverythingAsBefore) {
   const ContainerPtr container = Create();
   for (int round = 0; round < 2; ++round) {
