@@ -122,7 +122,7 @@ class Container : public std::enable_shared_from_this<Container> {
   absl::Status RenewWorkDirectory(const spec::ContainerSpec& effective);
   void OnStarted(const shim::StartedBody& body);
   absl::Status CommitStarted(int64_t run, int32_t pid, absl::Time start_time);
-  void EnterRunning(int64_t stdin_offset, bool stdin_closed);
+  void EnterRunning();
   void ReplyStarted(std::unique_ptr<StartUnderWay> start, int64_t offset);
   void FailStart(absl::Status status);
   void UndoRecord(const absl::Status& status, Ticket* ticket);

@@ -211,7 +211,8 @@ void Container::AdoptRunning(const shim::StateBody& state) {
     Apply(Event::kStarted);
     ReattachNetworks();
   }
-  EnterRunning(state.stdin_offset, state.stdin_closed != 0);
+  EnterRunning();
+  hub_->OnAdopted(conn_, state.stdin_offset, state.stdin_closed != 0);
   CAISSON_LOG(kInfo, "container adopted", {"container", id_},
               {"shim", shim_.pid});
   UpdateExpected();

@@ -166,7 +166,8 @@ void Container::OnStarted(const shim::StartedBody& body) {
   }
   start.clock.Mark("COMMIT");
   Apply(Event::kStarted);
-  EnterRunning(0, StdinIsClosed());
+  EnterRunning();
+  hub_->OnRunning(conn_, 0, StdinIsClosed());
   ReplyStarted(std::move(start_), body.output_offset);
   waiters_.Check();
   Settle();
@@ -200,10 +201,9 @@ absl::Status Container::CommitStarted(int64_t run, int32_t pid,
   return absl::OkStatus();
 }
 
-void Container::EnterRunning(int64_t stdin_offset, bool stdin_closed) {
+void Container::EnterRunning() {
   lane_->Open(conn_);
   source_->SetRunning(record_.status.run);
-  hub_->OnRunning(conn_, stdin_offset, stdin_closed);
 }
 
 void Container::ReplyStarted(std::unique_ptr<StartUnderWay> start,

@@ -185,7 +185,7 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                       "its exit will be a change of the row as well");
   }
   unit->source->SetRunning(run);
-  unit->hub->OnRunning(conn, state.stdin_offset, state.stdin_closed != 0);
+  unit->hub->OnAdopted(conn, state.stdin_offset, state.stdin_closed != 0);
 }
 
 // A row whose exec was never made.

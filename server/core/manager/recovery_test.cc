@@ -31,6 +31,13 @@ class RecoveryTest : public TestCore {
         result.Take()));
     return result;
   }
+  static shim::StateExec Running(uint32_t number) {
+    shim::StateExec state = {};
+    state.number = number;
+    state.phase = shim::Phase::kRunning;
+    state.pid = 4712;
+    return state;
+  }
   std::vector<CallPtr> calls_;
 };
 
@@ -220,11 +227,7 @@ TEST_F(RecoveryTest, RunningExecsAreAdoptedAndEndedOnesAreRead) {
   shim->Listen(state_);
   Open();
   shim->AcceptDaemon();
-  shim::StateExec running = {};
-  running.number = 2;
-  running.phase = shim::Phase::kRunning;
-  running.pid = 4712;
-  shim->SayState(shim::Phase::kRunning, 4711, {running});
+  shim->SayState(shim::Phase::kRunning, 4711, {Running(2)});
   Result<WaitExecResult> ended;
   calls_.push_back(execs().Wait(first, ended.Take()));
   ASSERT_TRUE(ended.Get().ok());
@@ -233,6 +236,64 @@ TEST_F(RecoveryTest, RunningExecsAreAdoptedAndEndedOnesAreRead) {
   calls_.push_back(execs().Wait(second, later.Take()));
   shim->ExecExitedWith(2, 9);
   EXPECT_EQ(later.Get()->exit->code, 9);
+}
+
+// What the shim made of the loss of the connection is called off.
+TEST_F(RecoveryTest, ARunThatIsTakenUpAgainIsNotEnded) {
+  const RunArgs args = {
+      .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  FakeShimPtr shim;
+  { const Started lost = RunNew(&shim, args); }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  Result<Started> back;
+  containers().Run(args, back.Take());
+  ASSERT_TRUE(back.Get().ok());
+  EXPECT_TRUE(back.Get()->replayed);
+  shim->SayState(shim::Phase::kRunning, 4711);
+  const TestFrame frame = shim->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
+  EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
+}
+
+TEST_F(RecoveryTest, AnExecThatIsTakenUpAgainIsNotEnded) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const ExecArgs args = {
+      .container = id, .spec = ExecSpec(), .request = Key("Exec")};
+  {
+    Result<Started> lost;
+    calls_.push_back(execs().Exec(args, lost.Take()));
+    shim->Started(4712, shim->Receive().target);
+    ASSERT_TRUE(lost.Get().ok());
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711, {Running(1)});
+  Result<Started> back;
+  calls_.push_back(execs().Exec(args, back.Take()));
+  ASSERT_TRUE(back.Get().ok());
+  const TestFrame frame = shim->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
+  EXPECT_EQ(frame.target, 1u);
+  EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
+}
+
+TEST_F(RecoveryTest, AnOwnerThatIsStillThereOutlivesALostConnection) {
+  FakeShimPtr shim;
+  const Started started =
+      RunNew(&shim, {.spec = Spec("web"), .request = {}, .on_disconnect = {}});
+  shim->Listen(state_);
+  shim->Disconnect();
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  const TestFrame frame = shim->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
+  EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
 }
 
 TEST(StateOfTest, EveryRowHasOneState) {

@@ -52,14 +52,15 @@ SessionPtr StreamHub::Open(StreamRole role) {
     }
     owner_ = number;
     owner_lost_ = false;
+    loss_untold_ = false;
     stream.lane = std::make_shared<ReaderLane>(options_.target);
     if (conn_ != nullptr) stream.lane->Connect(conn_);
   }
-  // In time: what the loss of the owner would have done does not happen.
-  if (role != StreamRole::kLogs) CallOffDisconnect();
   auto session = std::make_shared<HubSession>(shared_from_this(), number, role,
                                               stream.lane);
   Register(number, std::move(stream));
+  // In time: what the loss of the owner would have done does not happen.
+  if (role != StreamRole::kLogs) TellPresence();
   return session;
 }
 
@@ -92,7 +93,14 @@ void StreamHub::OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
     if (stream.lane != nullptr && number == owner_) stream.lane->Connect(conn_);
   }
   if (close_wanted_) CloseInput();
-  if (owner_lost_) SendDisconnect();
+  TellPresence();
+}
+
+void StreamHub::OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
+                          bool stdin_closed) {
+  // To the shim the end of the last connection was the loss of the client.
+  may_act_ = true;
+  OnRunning(std::move(conn), stdin_offset, stdin_closed);
 }
 
 void StreamHub::OnProgress(int64_t offset, bool closed) {
@@ -106,7 +114,8 @@ void StreamHub::OnProgress(int64_t offset, bool closed) {
 void StreamHub::OnExited() {
   conn_ = nullptr;
   close_wanted_ = false;
-  disconnect_sent_ = false;
+  loss_untold_ = false;
+  may_act_ = false;
   DropInput();
   TellProgress();
   for (auto& [number, stream] : streams_) {
@@ -254,30 +263,32 @@ void StreamHub::LoseOwner(StreamEnd end) {
   owner_ = 0;
   if (end != StreamEnd::kDisconnected) return;
   owner_lost_ = true;
-  SendDisconnect();
+  loss_untold_ = !started_ || conn_ != nullptr;
+  TellPresence();
 }
 
 // The shim knows the policy and runs it: it holds without a daemon, too. A
 // client that left and came back may be seen here in the other order; so one
 // that is attached by then calls the action off as well, if it has a grace.
-void StreamHub::SendDisconnect() {
-  if (conn_ == nullptr || disconnect_sent_) return;
-  disconnect_sent_ = true;
-  conn_->SendBody(FrameType::kDisconnect, options_.target,
-                  shim::DisconnectBody{.disconnected = 1, .reserved = 0});
-  if (IsAttached()) CallOffDisconnect();
+void StreamHub::TellPresence() {
+  if (conn_ == nullptr) return;
+  if (loss_untold_ && SendDisconnect(true)) {
+    loss_untold_ = false;
+    may_act_ = true;
+  }
+  if (may_act_ && HasClient()) may_act_ = !SendDisconnect(false);
 }
 
-void StreamHub::CallOffDisconnect() {
-  if (conn_ == nullptr || !disconnect_sent_) return;
-  disconnect_sent_ = false;
-  conn_->SendBody(FrameType::kDisconnect, options_.target,
-                  shim::DisconnectBody{.disconnected = 0, .reserved = 0});
+bool StreamHub::SendDisconnect(bool disconnected) {
+  return conn_->SendBody(
+      FrameType::kDisconnect, options_.target,
+      shim::DisconnectBody{.disconnected = disconnected ? 1u : 0u,
+                           .reserved = 0});
 }
 
-bool StreamHub::IsAttached() const {
-  return absl::c_any_of(streams_, [](const auto& entry) {
-    return entry.second.role == StreamRole::kAttached;
+bool StreamHub::HasClient() const {
+  return absl::c_any_of(streams_, [this](const auto& entry) {
+    return entry.first == owner_ || entry.second.role == StreamRole::kAttached;
   });
 }
 

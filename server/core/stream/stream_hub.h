@@ -58,8 +58,11 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   // A stream of role kLogs, from any thread.
   SessionPtr OpenLogs();
 
-  // The process runs, or was found running: input goes on at `stdin_offset`.
+  // The process runs: input goes on at `stdin_offset`.
   void OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
+                 bool stdin_closed);
+  // It was found running, by a new daemon or over a new connection.
+  void OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
                  bool stdin_closed);
   // The shim wrote input, or closed it.
   void OnProgress(int64_t offset, bool closed);
@@ -74,8 +77,6 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   bool AwaitsDelivery() const { return !undelivered_.empty(); }
   // The owner was lost before it got its last message: it may come back.
   bool OwnerLost() const { return owner_lost_; }
-  // There is, or was, a stream that made the object.
-  bool HasOwner() const { return owner_ != 0 || owner_lost_; }
   // Called (on the queue) when one of the two above may have changed after
   // the exit.
   void SetDeliveryListener(absl::AnyInvocable<void()> listener);
@@ -111,10 +112,11 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   void DropInput();
   void TellProgress();
   void LoseOwner(StreamEnd end);
-  void SendDisconnect();
-  void CallOffDisconnect();
-  // Some stream could take the owner's place.
-  bool IsAttached() const;
+  // Whether there is a client, if the shim has to know.
+  void TellPresence();
+  bool SendDisconnect(bool disconnected);
+  // The owner, or some stream that could take its place.
+  bool HasClient() const;
 
   const std::shared_ptr<SerialQueue> queue_;
   const std::shared_ptr<OutputSource> source_;
@@ -125,7 +127,9 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   std::atomic<uint64_t> last_session_ = 0;
   uint64_t owner_ = 0;  // 0: none
   bool owner_lost_ = false;
-  bool disconnect_sent_ = false;
+  bool loss_untold_ = false;  // of the owner, to the shim
+  // The shim was told of a loss, or has lost us: the policy may be under way.
+  bool may_act_ = false;
   std::map<uint64_t, bool> undelivered_;  // open at the exit; is it the owner
   absl::AnyInvocable<void()> delivery_listener_;
 
