@@ -215,7 +215,8 @@ void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
     }
   } else if (!IsRunning(state_)) {
     status = StateError("RUNNING");
-  } else if (conn_ == nullptr) {
+  } else if (conn_ == nullptr || lost_) {
+    // One that is asked now would not be in the state that the shim tells.
     status = ShimNotAnswering(id_);
   }
   if (!status.ok()) {

@@ -150,26 +150,31 @@ void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
     if (!unit->record.exit.has_value()) all.push_back(unit);
   }
   for (const UnitPtr& unit : all) {
+    unit->adopted = true;
     const auto state = std::find_if(running.begin(), running.end(),
                                     [&unit](const shim::StateExec& one) {
                                       return one.number == unit->record.number;
                                     });
     if (state == running.end() || state->phase == shim::Phase::kExited) {
-      const bool started = unit->record.intent == store::Intent::kNone;
-      const auto record = ReadExit(unit->source->directory(), run);
-      if (started || record.has_value()) {
-        OnExited(unit, EndOf(*unit, run, store::ExitReason::kShimLost));
-      } else {
-        Forget(unit);
-      }
-      continue;
+      AdoptEnded(conn, unit, run);
+    } else if (state->phase == shim::Phase::kRunning ||
+               state->phase == shim::Phase::kExiting) {
+      AdoptRunning(conn, unit, run, *state);
     }
-    AdoptRunning(conn, unit, run, *state);
+    // Else it is being started, and this connection tells what comes of it.
   }
 }
 
 void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                            int64_t run, const shim::StateExec& state) {
+  if (unit->launch != nullptr) {
+    // It started while there was no connection to tell us.
+    shim::StartedBody body = {};
+    body.pid = state.pid;
+    body.start_time_ns = state.start_time_ns;
+    OnStarted(conn, unit, body);
+    return;
+  }
   store::ExecRecord& record = unit->record;
   if (record.intent != store::Intent::kNone) {
     // It was started, and the daemon died before it could say so.
@@ -188,6 +193,44 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
   unit->hub->OnAdopted(conn, state.stdin_offset, state.stdin_closed != 0);
 }
 
+// The shim does not have it any more, or never had it.
+void ExecSet::AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                         int64_t run) {
+  const auto record = ReadExit(unit->source->directory(), run);
+  if (unit->launch != nullptr && !record.has_value()) {
+    FailStart(unit, ShimNotAnswering(container_id_));
+    return;
+  }
+  if (unit->launch != nullptr) {
+    shim::StartedBody body = {};
+    body.start_time_ns = record->start_time_ns;
+    OnStarted(conn, unit, body);
+    if (Find(unit->record.id) == nullptr) return;  // it could not be told
+  }
+  const bool started = unit->record.intent == store::Intent::kNone;
+  if (started || record.has_value()) {
+    OnExited(unit, EndOf(*unit, run, store::ExitReason::kShimLost));
+  } else {
+    Forget(unit);
+  }
+}
+
+// An exec that an earlier daemon asked for, and that was being started when we
+// were told the state.
+void ExecSet::OnLateStart(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                          const shim::StartedBody& body) {
+  if (unit->record.intent == store::Intent::kNone) return;
+  const ContainerPtr container = ContainerRow();
+  shim::StateExec state = {};
+  state.number = static_cast<uint32_t>(unit->record.number);
+  state.phase = shim::Phase::kRunning;
+  state.pid = body.pid;
+  state.stdin_closed = HasStdin(*unit) ? 0 : 1;
+  state.start_time_ns = body.start_time_ns;
+  AdoptRunning(conn, unit, container == nullptr ? 1 : container->status.run,
+               state);
+}
+
 // A row whose exec was never made.
 void ExecSet::Forget(const UnitPtr& unit) {
   store::Transaction transaction;
@@ -200,6 +243,7 @@ void ExecSet::Forget(const UnitPtr& unit) {
   base::IgnoreError(env_->trash->Throw(unit->source->directory()),
                     "the directory goes with the container's");
   Erase(*unit);
+  unit->waiters.FailAll(ExecNotFound(unit->record.id));
 }
 
 std::set<uint64_t> ExecSet::Numbers() const {

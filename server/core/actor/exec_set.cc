@@ -36,6 +36,16 @@ cgroup::Group ExecSet::GroupOf(const Unit& unit) const {
                                 static_cast<uint32_t>(unit.record.number));
 }
 
+void ExecSet::Kill(uint32_t number) {
+  lane_->Send(number, env_->places.base.Exec(container_id_, number),
+              {.number = SIGKILL, .scope = SignalScope::kTree});
+}
+
+bool ExecSet::HasStdin(const Unit& unit) {
+  const spec::StdinMode mode = unit.record.spec->process.stdin_mode;
+  return mode == spec::StdinMode::kOpen || mode == spec::StdinMode::kOnce;
+}
+
 ContainerPtr ExecSet::ContainerRow() const {
   return env_->store->catalog().ContainerById(container_id_);
 }
@@ -159,15 +169,26 @@ absl::Status ExecSet::Send(const ExecHost& host, Unit* unit) {
 
 void ExecSet::OnFrame(const shimlink::ConnPtr& conn, const ShimFrame& frame) {
   const auto at = units_.find(frame.target);
-  if (at == units_.end()) return;
+  if (at == units_.end()) {
+    // One that was given up before the shim came to it: nobody knows of it.
+    if (frame.type == FrameType::kStarted) Kill(frame.target);
+    return;
+  }
   const UnitPtr unit = at->second;
   if (frame.type == FrameType::kStarted) {
-    if (unit->launch == nullptr) return;
-    OnStarted(conn, unit, frame.As<shim::StartedBody>());
+    const auto body = frame.As<shim::StartedBody>();
+    if (unit->launch != nullptr) {
+      OnStarted(conn, unit, body);
+    } else {
+      OnLateStart(conn, unit, body);
+    }
   } else if (frame.type == FrameType::kFailed) {
-    if (unit->launch == nullptr) return;
-    FailStart(unit, StartFailure(unit->launch->plan.bytes,
-                                 frame.As<shim::FailedBody>()));
+    if (unit->launch != nullptr) {
+      FailStart(unit, StartFailure(unit->launch->plan.bytes,
+                                   frame.As<shim::FailedBody>()));
+    } else if (unit->record.intent != store::Intent::kNone) {
+      Forget(unit);
+    }
   } else if (frame.type == FrameType::kStdinProgress) {
     const auto body = frame.As<shim::StdinProgressBody>();
     unit->hub->OnProgress(body.offset, body.closed != 0);
@@ -198,18 +219,18 @@ void ExecSet::OnStarted(const shimlink::ConnPtr& conn, const UnitPtr& unit,
       env_->store->Commit(std::move(transaction)).status();
   if (!status.ok()) {
     // It cannot be told to anybody: it must not run.
-    lane_->Send(static_cast<uint32_t>(record.number), GroupOf(*unit),
-                {.number = SIGKILL, .scope = SignalScope::kTree});
+    Kill(static_cast<uint32_t>(record.number));
     FailStart(unit, HostFailure(status));
     return;
   }
   launch.clock.Mark("COMMIT");
   const ContainerPtr container = ContainerRow();
   unit->source->SetRunning(container == nullptr ? 1 : container->status.run);
-  const bool no_stdin =
-      record.spec->process.stdin_mode != spec::StdinMode::kOpen &&
-      record.spec->process.stdin_mode != spec::StdinMode::kOnce;
-  unit->hub->OnRunning(conn, 0, no_stdin);
+  if (unit->adopted) {
+    unit->hub->OnAdopted(conn, 0, !HasStdin(*unit));
+  } else {
+    unit->hub->OnRunning(conn, 0, !HasStdin(*unit));
+  }
 
   const std::unique_ptr<Launch> done = std::move(unit->launch);
   done->ticket->Announce(absl::OkStatus(), record.id);

@@ -117,6 +117,12 @@ class ExecSet {
                         store::ExitReason reason) const;
   void AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                     int64_t run, const shim::StateExec& state);
+  void AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                  int64_t run);
+  void OnLateStart(const shimlink::ConnPtr& conn, const UnitPtr& unit,
+                   const shim::StartedBody& body);
+  void Kill(uint32_t number);
+  static bool HasStdin(const Unit& unit);
   void Forget(const UnitPtr& unit);
   ContainerPtr ContainerRow() const;
   cgroup::Group GroupOf(const Unit& unit) const;

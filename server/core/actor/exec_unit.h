@@ -30,6 +30,8 @@ struct ExecSet::Unit {
   std::unique_ptr<Launch> launch;  // null: it has started
   TimerId retention = 0;
   bool ended_with_container = false;
+  // The shim was without us since it was asked for it.
+  bool adopted = false;
 };
 
 }  // namespace caisson::core

@@ -105,6 +105,14 @@ TEST_F(ExecsTest, KillGoesToItsOwnTarget) {
   EXPECT_EQ(ReasonOf(Kill("nobody")), "EXEC_NOT_FOUND");
 }
 
+TEST_F(ExecsTest, OneThatNobodyKnowsOfIsKilled) {
+  shim_->Started(4712, 7);
+  const TestFrame frame = shim_->Receive();
+  EXPECT_EQ(frame.type, FrameType::kKill);
+  EXPECT_EQ(frame.target, 7u);
+  EXPECT_EQ(frame.As<shim::KillBody>().signal, SIGKILL);
+}
+
 TEST_F(ExecsTest, EndsWithItsContainer) {
   const Started started = ExecNew(shim_.get(), "web");
   Result<WaitExecResult> ended = Wait(started.exec->id);

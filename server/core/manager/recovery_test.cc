@@ -3,6 +3,7 @@
 
 #include "server/core/manager/recovery.h"
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -294,6 +295,145 @@ TEST_F(RecoveryTest, AnOwnerThatIsStillThereOutlivesALostConnection) {
   const TestFrame frame = shim->Receive();
   ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
   EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
+}
+
+TEST_F(RecoveryTest, AnExecBeforeTheShimSaidItsStateIsRefused) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  std::string kept;
+  {
+    const Started exec = ExecNew(shim.get(), id);
+    kept = exec.exec->id;
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  Result<Started> early;
+  calls_.push_back(execs().Exec(
+      {.container = id, .spec = ExecSpec(), .request = {}}, early.Take()));
+  EXPECT_EQ(ReasonOf(early.Get().status()), "SHIM_NOT_ANSWERING");
+  shim->SayState(shim::Phase::kRunning, 4711);
+  Result<WaitExecResult> adopted;
+  calls_.push_back(execs().Wait(kept, adopted.Take()));
+  ASSERT_TRUE(adopted.Get().ok());
+  const Started late = ExecNew(shim.get(), id, 2);
+  EXPECT_EQ(late.pid, 4712);
+}
+
+// A connection that drops while an exec starts.
+class ExecStartTest : public RecoveryTest {
+ protected:
+  ExecStartTest() {
+    id_ = StartNew(&shim_)->id;
+    shim_->Listen(state_);
+    calls_.push_back(execs().Exec(
+        {.container = id_, .spec = ExecSpec(), .request = {}}, exec_.Take()));
+    TestFrame frame = shim_->Receive();
+    EXPECT_EQ(frame.type, shim::FrameType::kExec);
+    exec_directory_ = std::move(frame.fds[1]);
+    shim_->Disconnect();
+    shim_->AcceptDaemon();
+  }
+  FakeShimPtr shim_;
+  std::string id_;
+  base::UniqueFd exec_directory_;
+  Result<Started> exec_;
+};
+
+TEST_F(ExecStartTest, OneThatRunsIsAnswered) {
+  shim_->SayState(shim::Phase::kRunning, 4711, {Running(1)});
+  ASSERT_TRUE(exec_.Get().ok()) << exec_.Get().status().ToString();
+  EXPECT_EQ(exec_.Get()->pid, 4712);
+  EXPECT_EQ(exec_.Get()->exec->state, store::ExecState::kRunning);
+  const TestFrame frame = shim_->Receive();  // its client is still there
+  ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
+  EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
+}
+
+TEST_F(ExecStartTest, OneThatTheShimDoesNotHaveIsRefused) {
+  shim_->SayState(shim::Phase::kRunning, 4711);
+  EXPECT_EQ(ReasonOf(exec_.Get().status()), "SHIM_NOT_ANSWERING");
+  EXPECT_TRUE(catalog().AllExecs().empty());
+}
+
+TEST_F(ExecStartTest, OneThatIsOnItsWayIsWaitedFor) {
+  shim::StateExec prepared = Running(1);
+  prepared.phase = shim::Phase::kPrepared;
+  shim_->SayState(shim::Phase::kRunning, 4711, {prepared});
+  shim_->Started(4715, 1);
+  ASSERT_TRUE(exec_.Get().ok()) << exec_.Get().status().ToString();
+  EXPECT_EQ(exec_.Get()->pid, 4715);
+}
+
+TEST_F(ExecStartTest, OneThatEndedMeanwhileIsToldWithItsExit) {
+  shim_->WriteRecord(shim_->RecordOf(3, 1), exec_directory_.get());
+  shim_->SayState(shim::Phase::kRunning, 4711);
+  ASSERT_TRUE(exec_.Get().ok()) << exec_.Get().status().ToString();
+  Result<WaitExecResult> ended;
+  calls_.push_back(execs().Wait(exec_.Get()->exec->id, ended.Take()));
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exit->code, 3);
+}
+
+TEST_F(RecoveryTest, AnExecThatIsOnItsWayIsTakenOver) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const ExecArgs args = {
+      .container = id, .spec = ExecSpec(), .request = Key("Exec")};
+  {
+    Result<Started> unanswered;
+    calls_.push_back(execs().Exec(args, unanswered.Take()));
+    EXPECT_EQ(shim->Receive().type, shim::FrameType::kExec);
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  const std::string exec = catalog().AllExecs().front()->id;
+  shim::StateExec prepared = Running(1);
+  prepared.phase = shim::Phase::kPrepared;
+  shim->SayState(shim::Phase::kRunning, 4711, {prepared});
+  shim->Started(4715, 1);
+  Result<WaitExecResult> ended;
+  calls_.push_back(execs().Wait(exec, ended.Take()));
+  shim->ExecExitedWith(1, 4);
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exit->code, 4);
+  EXPECT_EQ(ended.Get()->exec->intent, store::Intent::kNone);
+  Result<Started> retry;
+  calls_.push_back(execs().Exec(args, retry.Take()));
+  ASSERT_TRUE(retry.Get().ok());
+  EXPECT_EQ(retry.Get()->exec->id, exec);
+}
+
+TEST_F(RecoveryTest, AnExecThatFailsOnItsWayLeavesNothing) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const ExecArgs args = {
+      .container = id, .spec = ExecSpec(), .request = Key("Exec")};
+  {
+    Result<Started> unanswered;
+    calls_.push_back(execs().Exec(args, unanswered.Take()));
+    EXPECT_EQ(shim->Receive().type, shim::FrameType::kExec);
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  Result<WaitExecResult> ended;
+  calls_.push_back(
+      execs().Wait(catalog().AllExecs().front()->id, ended.Take()));
+  shim::StateExec prepared = Running(1);
+  prepared.phase = shim::Phase::kPrepared;
+  shim->SayState(shim::Phase::kRunning, 4711, {prepared});
+  shim->Failed(0, ENOENT, 1);
+  EXPECT_EQ(ReasonOf(ended.Get().status()), "EXEC_NOT_FOUND");
+  EXPECT_TRUE(catalog().AllExecs().empty());
+  Result<Started> retry;
+  calls_.push_back(execs().Exec(args, retry.Take()));
+  shim->Started(4712, shim->Receive().target);
+  EXPECT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
 }
 
 TEST(StateOfTest, EveryRowHasOneState) {

@@ -117,8 +117,12 @@ record::ExitRecord FakeShim::RecordOf(int32_t code, uint32_t exec) const {
 }
 
 void FakeShim::WriteRecord(const record::ExitRecord& record) {
+  WriteRecord(record, directory_.get());
+}
+
+void FakeShim::WriteRecord(const record::ExitRecord& record, int directory_fd) {
   const base::UniqueFd fd(
-      ::openat(directory_.get(), record::kExitFileName, O_RDWR | O_CLOEXEC));
+      ::openat(directory_fd, record::kExitFileName, O_RDWR | O_CLOEXEC));
   CAISSON_CHECK(record::WriteExitRecord(fd.get(), record, false) == 0);
 }
 

@@ -58,6 +58,8 @@ class FakeShim {
   void ExecExitedWith(uint32_t number, int32_t code);
   // The record alone: the shim ended while there was no daemon.
   void WriteRecord(const record::ExitRecord& record);
+  // That of an exec, into its directory (borrowed).
+  static void WriteRecord(const record::ExitRecord& record, int directory_fd);
   record::ExitRecord RecordOf(int32_t code, uint32_t exec = 0) const;
   // Closes connection and lock.
   void Die();
