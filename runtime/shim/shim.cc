@@ -272,8 +272,13 @@ void Shim::WriteInput(Task* task, const FrameView& frame) noexcept {
 }
 
 void Shim::StartExec(uint32_t number, FrameFds* fds) noexcept {
-  // A number that is in use: the answer would be taken for the other's.
-  if (number == 0 || Find(number) != nullptr) return;
+  if (number == 0) return;
+  // Of one that a descendant holds open, most likely: the daemon would not ask
+  // for the number of one that it knows.
+  if (Find(number) != nullptr) {
+    SendFailure(number, EEXIST);
+    return;
+  }
   Task** slot = nullptr;
   for (Task*& exec : execs_) {
     if (exec == nullptr) {

@@ -276,6 +276,20 @@ TEST_F(RootShimExecTest, MoreThanThereIsRoomForIsRefused) {
   }
 }
 
+TEST_F(RootShimExecTest, ANumberThatIsHeldOpenIsRefused) {
+  const uint32_t exec = StartExec("sleep 1000 & exit 0");
+  EXPECT_EQ(driver_.FinishExec(container_, exec).completeness,
+            ExitCompleteness::kHeldOpen);
+  container_->next_exec = exec;
+  driver_.Exec(container_, driver_.ShellExec("exit 0"));
+  const auto failed = container_->shim->Await(FrameType::kFailed, exec);
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->As<shim::FailedBody>().err, EEXIST);
+  const uint32_t next = StartExec("exit 5");
+  EXPECT_EQ(driver_.FinishExec(container_, next).code, 5);
+  EndContainer();
+}
+
 TEST_F(RootShimExecTest, ANamedReaderHoldsItBack) {
   driver_.exec_context().named_reader = true;
   const uint32_t exec = StartExec("yes 0123456 | head -c 5000000");

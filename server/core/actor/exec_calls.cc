@@ -145,6 +145,11 @@ void ExecSet::Restore(const std::vector<ExecPtr>& rows) {
 
 void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
                     const std::vector<shim::StateExec>& running) {
+  // The shim keeps the number of an exec as long as something of it lives, also
+  // when its row has expired.
+  for (const shim::StateExec& one : running) {
+    last_number_ = std::max(last_number_, one.number);
+  }
   std::vector<UnitPtr> all;
   for (const auto& [number, unit] : units_) {
     if (!unit->record.exit.has_value()) all.push_back(unit);

@@ -321,6 +321,28 @@ TEST_F(RecoveryTest, AnExecBeforeTheShimSaidItsStateIsRefused) {
   EXPECT_EQ(late.pid, 4712);
 }
 
+TEST_F(RecoveryTest, TheNumberOfAnExecThatIsHeldOpenIsNotGivenAgain) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  std::string kept;
+  {
+    const Started exec = ExecNew(shim.get(), id);
+    kept = exec.exec->id;
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  shim::StateExec held = Running(5);  // its row has expired
+  held.phase = shim::Phase::kExited;
+  shim->SayState(shim::Phase::kRunning, 4711, {held});
+  Result<WaitExecResult> adopted;
+  calls_.push_back(execs().Wait(kept, adopted.Take()));
+  ASSERT_TRUE(adopted.Get().ok());
+  const Started next = ExecNew(shim.get(), id, 6);
+  EXPECT_EQ(next.exec->number, 6);
+}
+
 // A connection that drops while an exec starts.
 class ExecStartTest : public RecoveryTest {
  protected:
