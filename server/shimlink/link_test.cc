@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -437,6 +439,41 @@ TEST_F(LinkTest, TheLockTellsWhetherAShimLives) {
   EXPECT_TRUE(absl::IsFailedPrecondition(TakeLock(directory.get()).status()));
   copy.reset();
   EXPECT_FALSE(*LockIsHeld(directory.get()));
+}
+
+// A child that lives until this goes, as a shim: with copies of what is open.
+class Child {
+ public:
+  Child() : pid_(::fork()) {
+    while (pid_ == 0) ::pause();
+  }
+  ~Child() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  pid_t pid() const { return pid_; }
+
+ private:
+  const pid_t pid_;
+};
+
+TEST_F(LinkTest, TheHolderOfALockIsKnownByThePidItHad) {
+  const UniqueFd directory(
+      ::open(directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_TRUE(CreateLockFile(directory.get()).ok());
+  const Child other;
+  UniqueFd lock = *TakeLock(directory.get());
+  const Child shim;
+  lock.reset();
+  const absl::StatusOr<UniqueFd> holder =
+      OpenHolder(directory.get(), shim.pid());
+  ASSERT_TRUE(holder.ok()) << holder.status().ToString();
+  EXPECT_EQ(*linux_::PidOf(holder->get()), shim.pid());
+  EXPECT_TRUE(
+      absl::IsNotFound(OpenHolder(directory.get(), other.pid()).status()));
+  EXPECT_TRUE(absl::IsNotFound(OpenHolder(directory.get(), 0).status()));
 }
 
 TEST_F(LinkTest, ProbesOfTheLockDisturbNobody) {

@@ -2,13 +2,21 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "runtime/base/file.h"
 #include "runtime/base/status_macros.h"
+#include "runtime/base/str_cat.h"
 #include "runtime/base/syscall_error.h"
+#include "runtime/linux/pidfd.h"
 
 namespace caisson::shimlink {
 namespace {
@@ -20,6 +28,19 @@ int Lock(int fd, int operation) {
     result = ::flock(fd, operation);
   } while (result != 0 && errno == EINTR);
   return result == 0 ? 0 : errno;
+}
+
+// Whether `link` of procfs, a descriptor of some process, is the lock file.
+// Others are told by their names: they may be on a disk that hangs.
+bool IsLock(const std::string& link, const struct stat& lock) {
+  char target[PATH_MAX];
+  const ssize_t size = ::readlink(link.c_str(), target, sizeof(target));
+  if (size <= 0) return false;
+  const std::string_view name(target, static_cast<size_t>(size));
+  if (!name.ends_with(base::StrCat("/", kLockFileName))) return false;
+  struct stat open = {};
+  return ::stat(link.c_str(), &open) == 0 && open.st_dev == lock.st_dev &&
+         open.st_ino == lock.st_ino;
 }
 
 }  // namespace
@@ -57,6 +78,26 @@ absl::StatusOr<bool> LockIsHeld(int directory_fd) {
     return base::SyscallErrorFrom(err, "flock", kLockFileName);
   }
   return err == EWOULDBLOCK;
+}
+
+absl::StatusOr<base::UniqueFd> OpenHolder(int directory_fd, pid_t pid) {
+  // Our own probes have it open, too.
+  if (pid <= 0 || pid == ::getpid()) return absl::NotFoundError("no shim");
+  CAISSON_ASSIGN_OR_RETURN(base::UniqueFd pid_fd, linux_::OpenPidfd(pid));
+  struct stat lock = {};
+  if (::fstatat(directory_fd, kLockFileName, &lock, AT_SYMLINK_NOFOLLOW) != 0) {
+    return base::SyscallError("fstatat", kLockFileName);
+  }
+  const std::string path = base::StrCat("/proc/", pid, "/fd");
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> fds,
+                           base::ListDirectory(path));
+  for (const std::string& fd : fds) {
+    if (!IsLock(base::StrCat(path, "/", fd), lock)) continue;
+    // Else what we have looked at has the pid of the one that we hold.
+    if (linux_::HasExited(pid_fd.get())) break;
+    return pid_fd;
+  }
+  return absl::NotFoundError("the pid is of another process");
 }
 
 }  // namespace caisson::shimlink

@@ -2,9 +2,11 @@
 // program in the container do not hold it, so it is free as soon as the shim
 // is dead, whatever else still runs.
 //
-// Process: caissond. Thread: any; two short calls on a local file.
+// Process: caissond. Thread: any; short calls on a local file and on procfs.
 #ifndef CAISSON_SERVER_SHIMLINK_LOCK_PROBE_H_
 #define CAISSON_SERVER_SHIMLINK_LOCK_PROBE_H_
+
+#include <sys/types.h>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,6 +27,10 @@ absl::StatusOr<base::UniqueFd> TakeLock(int directory_fd);
 
 // True: a shim lives, or is being made. A missing file is free.
 absl::StatusOr<bool> LockIsHeld(int directory_fd);
+
+// A pidfd of the shim that holds the lock, which had this pid when it was made.
+// NOT_FOUND: the pid is of nobody or of another process by now.
+absl::StatusOr<base::UniqueFd> OpenHolder(int directory_fd, pid_t pid);
 
 }  // namespace caisson::shimlink
 

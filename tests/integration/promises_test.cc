@@ -331,6 +331,18 @@ TEST_F(PromisesTest, AForcedDeletePassesAShimThatHangs) {
   EXPECT_THAT(Leaks(), IsEmpty());
 }
 
+// Also one that an earlier daemon left.
+TEST_F(PromisesTest, AForcedDeletePassesAShimThatHungBefore) {
+  const v1::Container container = CreateAndStart(Named("hung"));
+  const Stopped shim(ShimOf(container));
+  daemon().Kill9();
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  EXPECT_THAT(TryDelete("hung"), IsOk());
+  EXPECT_EQ(Get(container.id()).status().exit().reason(),
+            v1::EXIT_REASON_SHIM_LOST);
+  EXPECT_THAT(Leaks(), IsEmpty());
+}
+
 TEST_F(PromisesTest, AStopPassesAShimThatHangs) {
   const v1::Container container = CreateAndStart(WaitingSpec());
   const Stopped shim(ShimOf(container));

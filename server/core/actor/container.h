@@ -157,9 +157,11 @@ class Container : public std::enable_shared_from_this<Container> {
   void OnCleanedUp(bool done);
   void KillShim();
   void PassHangingShim();
-  void OnHangingShim(uint64_t link, bool alive);
+  bool AwaitsExitOf(int64_t run) const;
+  void OnHangingShim(int64_t run, bool alive);
 
   // Looking for a shim (container_recover.cc).
+  void FindShimProcess();
   void ProbeShim(int attempt);
   void OnProbed(int attempt, bool held, std::optional<record::ExitRecord> exit);
   void OnState(const ShimFrame& frame);

@@ -71,9 +71,15 @@ void Container::Recover(bool same_boot) {
     case State::kLaunching:
     case State::kStarting:
     case State::kStartingAgain:
+      ProbeShim(0);
+      break;
     case State::kRunning:
     case State::kKilling:
+      // Kills need no shim: it may hang.
+      lane_->Open(nullptr);
+      FindShimProcess();
       ProbeShim(0);
+      if (state_ == State::kKilling) KillForDelete();
       break;
     case State::kDeleting:
       CleanUpRun();
@@ -106,6 +112,21 @@ void Container::UndoInterrupted() {
   Apply(Event::kFailed);
   CleanUpRun();
   Settle();
+}
+
+// A shim that hangs does not answer, but it can be ended.
+void Container::FindShimProcess() {
+  env_->blocking->Post([self = shared_from_this(),
+                        pid = record_.kernel.shim_pid, path = Directory()] {
+    const auto directory = OpenContainerDirectory(path);
+    if (!directory.ok()) return;
+    auto holder = shimlink::OpenHolder(directory->get(), pid);
+    if (!holder.ok()) return;  // its lock tells the rest
+    self->queue_->Post([self, pid, pid_fd = *std::move(holder)]() mutable {
+      if (self->shim_.pid_fd.is_valid()) return;
+      self->shim_ = {.pid = pid, .pid_fd = std::move(pid_fd)};
+    });
+  });
 }
 
 void Container::ProbeShim(int attempt) {

@@ -80,23 +80,26 @@ void Container::Stop(StopArgs args, Callback<ContainerPtr> callback) {
 // Everything was told to die. A shim that does not tell the exit although
 // nothing lives any more is ended, and its lock then tells the rest.
 void Container::PassHangingShim() {
-  queue_->After(kShimAnswerLimit, [weak = weak_from_this(), link = link_] {
-    const auto self = weak.lock();
-    if (self == nullptr || self->link_ != link || self->conn_ == nullptr ||
-        !IsRunning(self->state_)) {
-      return;
-    }
-    self->env_->blocking->Post(
-        [self, link, group = self->env_->places.base.Container(self->id_)] {
-          const bool alive = cgroup::Populated(group).value_or(true);
-          self->queue_->Post(
-              [self, link, alive] { self->OnHangingShim(link, alive); });
-        });
-  });
+  queue_->After(
+      kShimAnswerLimit, [weak = weak_from_this(), run = record_.status.run] {
+        const auto self = weak.lock();
+        if (self == nullptr || !self->AwaitsExitOf(run)) return;
+        self->env_->blocking->Post(
+            [self, run, group = self->env_->places.base.Container(self->id_)] {
+              const bool alive = cgroup::Populated(group).value_or(true);
+              self->queue_->Post(
+                  [self, run, alive] { self->OnHangingShim(run, alive); });
+            });
+      });
 }
 
-void Container::OnHangingShim(uint64_t link, bool alive) {
-  if (link_ != link || conn_ == nullptr || !IsRunning(state_)) return;
+// Of a shim that lives, whether it is connected or looked for.
+bool Container::AwaitsExitOf(int64_t run) const {
+  return record_.status.run == run && IsRunning(state_) && !exit_.has_value();
+}
+
+void Container::OnHangingShim(int64_t run, bool alive) {
+  if (!AwaitsExitOf(run)) return;
   if (!alive) {
     KillShim();
     return;

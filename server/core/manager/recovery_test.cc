@@ -4,6 +4,7 @@
 #include "server/core/manager/recovery.h"
 
 #include <cerrno>
+#include <csignal>
 #include <string>
 #include <utility>
 
@@ -77,6 +78,27 @@ TEST_F(RecoveryTest, AShimThatDoesNotListenYetIsWaitedFor) {
   shim->SayState(shim::Phase::kRunning, 4711);
   shim->ExitedWith(1);
   EXPECT_EQ(WaitExited(id)->status.exit->code, 1);
+}
+
+TEST_F(RecoveryTest, AShimThatDoesNotAnswerHoldsNoKillUp) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Restart();
+  DoneResult killed;
+  containers().Kill({.container = id,
+                     .signal = {.signal = "KILL", .scope = {}},
+                     .request = {}},
+                    killed.Take());
+  EXPECT_TRUE(killed.Get().ok()) << killed.Get().ToString();
+  shim->Listen(state_);
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  record::ExitRecord record = shim->RecordOf(SIGKILL);
+  record.kind = record::ExitKind::kSignal;
+  record.cause = record::ExitCause::kSignaled;
+  shim->Exited(record);
+  shim->Die();
+  EXPECT_EQ(WaitExited(id)->status.exit->reason, store::ExitReason::kKilled);
 }
 
 TEST_F(RecoveryTest, AnExitWithoutADaemonIsReadFromItsRecord) {
