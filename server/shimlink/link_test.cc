@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -441,13 +442,23 @@ TEST_F(LinkTest, TheLockTellsWhetherAShimLives) {
   EXPECT_FALSE(*LockIsHeld(directory.get()));
 }
 
-// A child that lives until this goes, as a shim: with copies of what is open.
+// A process that lives until this goes and inherits a descriptor, as a shim.
 class Child {
  public:
-  Child() : pid_(::fork()) {
-    while (pid_ == 0) ::pause();
+  explicit Child(int inherited_fd) {
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, inherited_fd, 0);
+    char program[] = "/bin/sleep";
+    char argument[] = "infinity";
+    char* const arguments[] = {program, argument, nullptr};
+    EXPECT_EQ(
+        ::posix_spawn(&pid_, program, &actions, nullptr, arguments, nullptr),
+        0);
+    ::posix_spawn_file_actions_destroy(&actions);
   }
   ~Child() {
+    if (pid_ <= 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
   }
@@ -456,17 +467,17 @@ class Child {
   pid_t pid() const { return pid_; }
 
  private:
-  const pid_t pid_;
+  pid_t pid_ = 0;
 };
 
 TEST_F(LinkTest, TheHolderOfALockIsKnownByThePidItHad) {
   const UniqueFd directory(
       ::open(directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   ASSERT_TRUE(CreateLockFile(directory.get()).ok());
-  const Child other;
   UniqueFd lock = *TakeLock(directory.get());
-  const Child shim;
+  const Child shim(lock.get());
   lock.reset();
+  const Child other(directory.get());
   const absl::StatusOr<UniqueFd> holder =
       OpenHolder(directory.get(), shim.pid());
   ASSERT_TRUE(holder.ok()) << holder.status().ToString();
