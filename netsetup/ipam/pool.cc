@@ -193,7 +193,8 @@ absl::StatusOr<Lease> Pool::AllocateAt(const IpAddress& address,
   }
   const auto found = leases_.find(offset);
   if (found != leases_.end() &&
-      found->second.state != LeaseState::kQuarantined) {
+      (found->second.state != LeaseState::kQuarantined ||
+       releasing_.contains(offset))) {
     return absl::AlreadyExistsError(StrCat("address '", address.ToString(),
                                            "' belongs to '",
                                            found->second.endpoint, "'"));
@@ -224,20 +225,38 @@ absl::StatusOr<Lease> Pool::Activate(const IpAddress& address,
   return *lease;
 }
 
-absl::StatusOr<Lease> Pool::Release(const IpAddress& address,
-                                    std::string_view endpoint,
-                                    absl::Duration now) {
+absl::StatusOr<Lease> Pool::BeginRelease(const IpAddress& address,
+                                         std::string_view endpoint,
+                                         absl::Duration now) {
   CAISSON_ASSIGN_OR_RETURN(Lease* const lease, Held(address, endpoint));
   lease->state = LeaseState::kQuarantined;
   lease->quarantined_until = now + config_.quarantine;
   lease->generation = ++generation_;
-  Quarantine(ValueOf(address) & host_mask_, *lease);
+  releasing_.insert(ValueOf(address) & host_mask_);
   return *lease;
+}
+
+void Pool::FinishRelease(const IpAddress& address, std::string_view endpoint) {
+  const absl::StatusOr<Offset> offset = OffsetOf(address);
+  if (!offset.ok() || !releasing_.contains(*offset)) return;
+  const Lease& lease = leases_.at(*offset);
+  if (lease.endpoint != endpoint) return;
+  releasing_.erase(*offset);
+  Quarantine(*offset, lease);
+}
+
+absl::StatusOr<Lease> Pool::Release(const IpAddress& address,
+                                    std::string_view endpoint,
+                                    absl::Duration now) {
+  absl::StatusOr<Lease> lease = BeginRelease(address, endpoint, now);
+  if (lease.ok()) FinishRelease(address, endpoint);
+  return lease;
 }
 
 void Pool::Restore(const IpAddress& address, std::optional<Lease> before) {
   const absl::StatusOr<Offset> offset = OffsetOf(address);
   if (!offset.ok()) return;
+  releasing_.erase(*offset);
   if (!before) return Free(*offset);
   const Lease& lease = Hold(*offset, *std::move(before));
   if (lease.state == LeaseState::kQuarantined) Quarantine(*offset, lease);

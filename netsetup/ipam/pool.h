@@ -12,9 +12,11 @@
 //
 // An address is held in memory before its row is committed, and set free there
 // after its row says so: where a crash cuts, the rows that are committed are
-// right. Rows are written and deleted in the order in which they came. The
-// quarantine keeps the next owner away from the last one's
-// neighbours, who still know its MAC address, and from its connections.
+// right. So a release has two halves: BeginRelease gives the row, and until
+// FinishRelease nobody else gets the address, however long that takes. Rows are
+// written and deleted in the order in which they came. The quarantine keeps the
+// next owner away from the last one's neighbours, who still know its MAC
+// address, and from its connections.
 //
 // Process: daemon. Thread: one at a time.
 #ifndef CAISSON_NETSETUP_IPAM_POOL_H_
@@ -30,6 +32,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -100,6 +103,12 @@ class Pool {
   // The new row. NOT_FOUND when the endpoint does not have the address.
   absl::StatusOr<Lease> Activate(const IpAddress& address,
                                  std::string_view endpoint);
+  absl::StatusOr<Lease> BeginRelease(const IpAddress& address,
+                                     std::string_view endpoint,
+                                     absl::Duration now);
+  // Nothing for an address whose release was not begun, or not by the endpoint.
+  void FinishRelease(const IpAddress& address, std::string_view endpoint);
+  // Both, where no row tells of the lease.
   absl::StatusOr<Lease> Release(const IpAddress& address,
                                 std::string_view endpoint, absl::Duration now);
 
@@ -154,6 +163,8 @@ class Pool {
   // When a quarantine ends, by time; the generation tells whether it is still
   // the same one.
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Offset> quarantines_;
+  // Whose release was begun and is not finished.
+  absl::btree_set<Offset> releasing_;
   std::vector<Lease> expired_;
   Offset cursor_ = 0;
   uint64_t generation_ = 0;

@@ -135,6 +135,33 @@ TEST(PoolTest, ANamedAddressIsRefusedOnlyWhileSomebodyHasIt) {
   }
 }
 
+TEST(PoolTest, AnAddressIsHeldUntilItsReleaseIsFinished) {
+  PoolConfig config = Small();
+  config.ranges = {{Address("10.0.0.2"), Address("10.0.0.2")}};
+  Pool pool = Make(config);
+  const IpAddress address = pool.Allocate("owner", kStart)->address;
+  const auto row = pool.BeginRelease(address, "owner", kStart);
+  ASSERT_THAT(row, IsOk());
+  EXPECT_EQ(row->state, LeaseState::kQuarantined);
+  // However long the row takes.
+  const absl::Duration later = kStart + absl::Hours(1);
+  EXPECT_THAT(pool.AllocateAt(address, "next", later),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(pool.Allocate("next", later),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(pool.TakeExpired(later), IsEmpty());
+  EXPECT_EQ(pool.Find(address), *row);
+  pool.FinishRelease(address, "other");
+  EXPECT_THAT(pool.Allocate("next", later),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  pool.FinishRelease(address, "owner");
+  pool.FinishRelease(address, "owner");
+  EXPECT_THAT(pool.Allocate("next", kStart + absl::Seconds(9)),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(pool.Allocate("next", later), IsOk());
+  EXPECT_THAT(pool.TakeExpired(later), ElementsAre(*row));
+}
+
 TEST(PoolTest, OnlyTheOwnerChangesALease) {
   Pool pool = Make(Small());
   const IpAddress address = pool.Allocate("owner", kStart)->address;

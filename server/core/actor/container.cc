@@ -124,9 +124,14 @@ ContainerPtr Container::Published() const {
 }
 
 absl::Status Container::Commit(store::Transaction transaction) {
+  const Endpoints released = AddReleases(&transaction);
   const absl::StatusOr<int64_t> revision =
       env_->store->Commit(std::move(transaction));
-  if (!revision.ok()) return HostFailure(revision.status());
+  if (!revision.ok()) {
+    RetryReleases();
+    return HostFailure(revision.status());
+  }
+  FinishReleases(released);
   record_.revision = *revision;
   return absl::OkStatus();
 }

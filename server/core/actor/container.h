@@ -133,8 +133,10 @@ class Container : public std::enable_shared_from_this<Container> {
   absl::Status WriteNameFiles(const spec::ContainerSpec& effective);
   OnNetwork AttachesNetworks();
   void OnAttached(uint64_t link, absl::StatusOr<Endpoints> attached);
-  void ReleaseNetworks(store::ContainerRecord* record,
-                       store::Transaction* transaction);
+  void ReleaseNetworks(store::ContainerRecord* record);
+  Endpoints AddReleases(store::Transaction* transaction) const;
+  void FinishReleases(const Endpoints& released);
+  void RetryReleases();
   void ReattachNetworks();
   void OnReattached(absl::StatusOr<Endpoints> endpoints);
   void NextNetworkChange();
@@ -201,6 +203,9 @@ class Container : public std::enable_shared_from_this<Container> {
   bool cleaning_ = false;  // something of the last run is still there
   std::optional<store::ExitInfo> exit_;  // to be committed
 
+  // What it had and is to give back: with the next row that is without it.
+  Endpoints releasing_;
+  bool retrying_releases_ = false;
   // Its networks are being changed; those that wait.
   bool changing_networks_ = false;
   std::deque<NetworkChangePtr> network_changes_;

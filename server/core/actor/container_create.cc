@@ -64,7 +64,7 @@ void Container::Create(TicketPtr ticket, absl::Time begin,
 void Container::UndoRecord(const absl::Status& status, Ticket* ticket) {
   store::Transaction undo;
   undo.erase_containers.push_back(id_);
-  ReleaseNetworks(&record_, &undo);
+  ReleaseNetworks(&record_);
   if (ticket != nullptr) ticket->AddOutcome(&undo, status, "");
   base::IgnoreError(Commit(std::move(undo)),
                     "a row with an intent is undone at the next start");

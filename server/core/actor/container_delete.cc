@@ -103,7 +103,7 @@ void Container::Remove() {
   SetPending("delete", "STORE");
   const bool hidden = record_.intent == store::Intent::kCreate;
   store::Transaction transaction;
-  ReleaseNetworks(&record_, &transaction);
+  ReleaseNetworks(&record_);
   if (hidden) {
     transaction.erase_containers.push_back(id_);
   } else {

@@ -70,7 +70,7 @@ void Container::CommitExit() {
   }
   record.kernel.shim_pid = 0;
   store::Transaction transaction;
-  ReleaseNetworks(&record, &transaction);
+  ReleaseNetworks(&record);
   execs_.CollectEnded(record.status.run, exit_->reason, &transaction);
   transaction.put_containers.push_back(record);
   transaction.AddEvent("container.exited", id_);

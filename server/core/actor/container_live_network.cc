@@ -100,11 +100,18 @@ absl::Status Container::NetworkChange::Commit(Endpoints endpoints,
   return absl::OkStatus();
 }
 
-absl::Status Container::NetworkChange::CommitDone(
-    Endpoints endpoints, const std::string& network,
-    std::vector<store::LeaseRow> released) {
+void Container::NetworkChange::ReleaseWithCommit(
+    const store::Endpoint& endpoint) {
+  Endpoints& releasing = container_->releasing_;
+  std::erase_if(releasing, [&endpoint](const store::Endpoint& one) {
+    return one.id == endpoint.id;
+  });
+  releasing.push_back(endpoint);
+}
+
+absl::Status Container::NetworkChange::CommitDone(Endpoints endpoints,
+                                                  const std::string& network) {
   store::Transaction done;
-  done.put_leases = std::move(released);
   done.AddEvent("container.network_changed", id(), "", ticket_->id());
   done.events.back().attributes = {{"change", kind_}, {"network", network}};
   ticket_->AddOutcome(&done, absl::OkStatus(), id());

@@ -1,14 +1,17 @@
 // What a container has of networks: reserved with the intent of its start,
-// attached before START, released with the record of its end.
+// attached before START, detached at its end, given back with the commit of it.
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/time/time.h"
 
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
@@ -24,6 +27,16 @@ namespace caisson::core {
 namespace {
 
 using Endpoints = std::vector<store::Endpoint>;
+
+constexpr absl::Duration kReleaseRetry = absl::Seconds(1);
+
+// nullptr: it is not there.
+store::Endpoint* FindIn(Endpoints* endpoints, const std::string& id) {
+  for (store::Endpoint& endpoint : *endpoints) {
+    if (endpoint.id == id) return &endpoint;
+  }
+  return nullptr;
+}
 
 // The networks' own servers, unless the spec names others.
 std::string ResolvConfOf(const Networks& networks, const spec::Network& wanted,
@@ -140,16 +153,86 @@ void Container::OnAttached(uint64_t link, absl::StatusOr<Endpoints> attached) {
   }
 }
 
-// Into `transaction`, which also has `record` without them. The host's side
-// goes at once: nobody uses it any more.
-void Container::ReleaseNetworks(store::ContainerRecord* record,
-                                store::Transaction* transaction) {
-  if (record->status.networks.empty()) return;
-  for (store::LeaseRow& row :
-       env_->networks->Release(id_, record->status.networks)) {
-    transaction->put_leases.push_back(std::move(row));
+// What the host has of them goes at once: nobody uses it any more. Addresses
+// and ports are given back when a row without them is committed (Commit); until
+// then a next daemon would find them with this container.
+void Container::ReleaseNetworks(store::ContainerRecord* record) {
+  Endpoints changed;
+  for (const store::Endpoint& endpoint : record->status.networks) {
+    store::Endpoint* const known = FindIn(&releasing_, endpoint.id);
+    // A commit that failed is tried again.
+    if (known != nullptr && *known == endpoint) continue;
+    if (known != nullptr) {
+      *known = endpoint;
+    } else {
+      releasing_.push_back(endpoint);
+    }
+    changed.push_back(endpoint);
   }
   record->status.networks.clear();
+  if (!changed.empty()) env_->networks->Detach(id_, std::move(changed));
+}
+
+// Those that the transaction says are gone; their leases go with it.
+Container::Endpoints Container::AddReleases(
+    store::Transaction* transaction) const {
+  if (releasing_.empty()) return {};
+  bool tells = false;
+  Endpoints kept;
+  for (const store::ContainerRecord& row : transaction->put_containers) {
+    if (row.id != id_) continue;
+    tells = true;
+    kept = row.status.networks;
+  }
+  for (const std::string& id : transaction->erase_containers) {
+    tells = tells || id == id_;
+  }
+  for (const store::ContainerRecord& row : transaction->delete_containers) {
+    tells = tells || row.id == id_;
+  }
+  if (!tells) return {};
+  Endpoints released;
+  for (const store::Endpoint& endpoint : releasing_) {
+    if (FindIn(&kept, endpoint.id) == nullptr) released.push_back(endpoint);
+  }
+  for (store::LeaseRow& row : env_->networks->BeginRelease(released)) {
+    transaction->put_leases.push_back(std::move(row));
+  }
+  return released;
+}
+
+void Container::FinishReleases(const Endpoints& released) {
+  if (released.empty()) return;
+  env_->networks->FinishRelease(released);
+  for (const store::Endpoint& endpoint : released) {
+    std::erase_if(releasing_, [&endpoint](const store::Endpoint& one) {
+      return one.id == endpoint.id;
+    });
+  }
+}
+
+// A row that could not be written, and that nobody else tries again: others
+// shall not wait for the next start of the daemon.
+void Container::RetryReleases() {
+  const auto is_gone = [this](const store::Endpoint& endpoint) {
+    return FindIn(&record_.status.networks, endpoint.id) == nullptr;
+  };
+  if (retrying_releases_ ||
+      std::none_of(releasing_.begin(), releasing_.end(), is_gone)) {
+    return;
+  }
+  retrying_releases_ = true;
+  queue_->After(kReleaseRetry, [self = shared_from_this()] {
+    self->retrying_releases_ = false;
+    if (self->releasing_.empty()) return;
+    store::Transaction row;
+    if (self->state_ == State::kGone) {
+      row.erase_containers.push_back(self->id_);
+    } else {
+      row.put_containers.push_back(self->record_);
+    }
+    base::IgnoreError(self->Commit(std::move(row)), "it is tried again");
+  });
 }
 
 // The daemon before us died between START and the record of it: what it had

@@ -101,7 +101,7 @@ void Container::Recover(bool same_boot) {
 void Container::UndoInterrupted() {
   store::Transaction undo;
   undo.erase_containers.push_back(id_);
-  ReleaseNetworks(&record_, &undo);
+  ReleaseNetworks(&record_);
   if (!record_.request_id.empty()) {
     undo.erase_requests.push_back(record_.request_id);
   }
@@ -265,7 +265,7 @@ void Container::OnShimLost(std::optional<record::ExitRecord> exit) {
     }
     record_.intent = store::Intent::kNone;
     store::Transaction undo;
-    ReleaseNetworks(&record_, &undo);
+    ReleaseNetworks(&record_);
     undo.put_containers.push_back(record_);
     base::IgnoreError(Commit(std::move(undo)), "tried at the next start");
     Apply(Event::kFailed);

@@ -240,7 +240,7 @@ void Container::FailStart(absl::Status status) {
   } else if (!hidden) {
     record_.intent = cancelled ? store::Intent::kDelete : store::Intent::kNone;
     store::Transaction undo;
-    ReleaseNetworks(&record_, &undo);
+    ReleaseNetworks(&record_);
     undo.put_containers.push_back(record_);
     start->ticket->AddOutcome(&undo, status, "");
     base::IgnoreError(Commit(std::move(undo)),

@@ -2,7 +2,7 @@
 // disconnect, publish, unpublish.
 //
 //   connect     reserve -> commit the intent -> attach -> commit
-//   disconnect  detach -> commit, and with it release
+//   disconnect  detach -> commit -> release
 //   publish     reserve -> firewall -> commit
 //   unpublish   firewall -> commit -> release
 //
@@ -60,8 +60,9 @@ class Container::NetworkChange
   // The container has these endpoints from now on; if not, nothing changed.
   absl::Status Commit(Endpoints endpoints, store::Transaction transaction);
   // The same at the end, with the event and the outcome.
-  absl::Status CommitDone(Endpoints endpoints, const std::string& network,
-                          std::vector<store::LeaseRow> released = {});
+  absl::Status CommitDone(Endpoints endpoints, const std::string& network);
+  // The next commit without the endpoint gives back what it has.
+  void ReleaseWithCommit(const store::Endpoint& endpoint);
 
   // Of a run that has ended, whose row is not to be written again.
   void CommitOutcome(const absl::Status& status);

@@ -39,7 +39,7 @@ class Connecting final : public Container::NetworkChange {
     ticket().AddIntent(&intent, id());
     const absl::Status status = Commit(std::move(all), std::move(intent));
     if (!status.ok()) {
-      networks().ReleaseLeases(endpoint_);  // no row tells of them
+      networks().Unreserve(endpoint_);  // no row tells of it
       return End(status);
     }
     networks().Connect(
@@ -69,8 +69,8 @@ class Connecting final : public Container::NetworkChange {
 
   void Undo(const absl::Status& why) {
     if (Find(endpoint_.id) == nullptr) return End(why);
+    ReleaseWithCommit(endpoint_);
     store::Transaction undo;
-    undo.put_leases = networks().ReleaseLeases(endpoint_);
     ticket().AddOutcome(&undo, why, "");
     base::IgnoreError(
         Commit(Without(endpoints(), endpoint_.id), std::move(undo)),
@@ -108,9 +108,9 @@ class Disconnecting final : public Container::NetworkChange {
   void OnDisconnected(const absl::Status& status) {
     if (Find(endpoint_.id) == nullptr) return End(RunEnded());
     if (!status.ok()) return End(status);
+    ReleaseWithCommit(*Find(endpoint_.id));
     const absl::Status done =
-        CommitDone(Without(endpoints(), endpoint_.id), endpoint_.network_id,
-                   networks().ReleaseLeases(endpoint_));
+        CommitDone(Without(endpoints(), endpoint_.id), endpoint_.network_id);
     // A retry goes on from here; so does the end of the run.
     if (!done.ok()) Find(endpoint_.id)->attached = false;
     End(done);

@@ -79,7 +79,8 @@ class NetworkBook::Reserving {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
     if (status.ok()) return std::move(out_);
     for (const store::Endpoint& endpoint : out_.endpoints) {
-      book_->ReleaseLocked(endpoint);
+      book_->BeginReleaseLocked(endpoint);
+      book_->FinishReleaseLocked(endpoint);
     }
     return status;
   }
@@ -464,43 +465,75 @@ absl::Status NetworkBook::Adopt(const store::Endpoint& endpoint) {
   return absl::OkStatus();
 }
 
-std::vector<store::LeaseRow> NetworkBook::Release(
-    const std::vector<store::Endpoint>& endpoints) {
+std::vector<store::LeaseRow> NetworkBook::BeginRelease(
+    const Endpoints& endpoints) {
   absl::MutexLock lock(&mutex_);
   std::vector<store::LeaseRow> rows;
   for (const store::Endpoint& endpoint : endpoints) {
-    std::vector<store::LeaseRow> one = ReleaseLocked(endpoint);
+    std::vector<store::LeaseRow> one = BeginReleaseLocked(endpoint);
     rows.insert(rows.end(), one.begin(), one.end());
   }
   return rows;
 }
 
-std::vector<store::LeaseRow> NetworkBook::ReleaseLocked(
+void NetworkBook::FinishRelease(const Endpoints& endpoints) {
+  absl::MutexLock lock(&mutex_);
+  for (const store::Endpoint& endpoint : endpoints) {
+    FinishReleaseLocked(endpoint);
+  }
+}
+
+void NetworkBook::Release(const Endpoints& endpoints) {
+  absl::MutexLock lock(&mutex_);
+  for (const store::Endpoint& endpoint : endpoints) {
+    BeginReleaseLocked(endpoint);
+    FinishReleaseLocked(endpoint);
+  }
+}
+
+ipam::Pool* NetworkBook::PoolOf(const store::Endpoint& endpoint,
+                                const IpAddress& address) {
+  const auto entry = networks_.find(endpoint.network_id);
+  if (entry == networks_.end()) return nullptr;
+  for (ipam::Pool& pool : entry->second.pools) {
+    if (pool.config().subnet.Contains(address)) return &pool;
+  }
+  return nullptr;
+}
+
+std::vector<store::LeaseRow> NetworkBook::BeginReleaseLocked(
     const store::Endpoint& endpoint) {
   std::vector<store::LeaseRow> rows;
+  for (const std::string& text : endpoint.addresses) {
+    const auto prefix = netsetup::ParseIpPrefix(text);
+    if (!prefix.ok()) continue;
+    ipam::Pool* const pool = PoolOf(endpoint, prefix->address);
+    if (pool == nullptr) continue;
+    const auto held = pool->Find(prefix->address);
+    if (!held.has_value() || held->endpoint != endpoint.id) continue;
+    if (held->state == ipam::LeaseState::kQuarantined) {
+      rows.push_back(RowOf(endpoint.network_id, *held));
+      continue;
+    }
+    const auto lease =
+        pool->BeginRelease(prefix->address, endpoint.id, clock_());
+    if (lease.ok()) rows.push_back(RowOf(endpoint.network_id, *lease));
+  }
+  return rows;
+}
+
+void NetworkBook::FinishReleaseLocked(const store::Endpoint& endpoint) {
   for (const store::PublishedPort& port : endpoint.ports) {
     ReleasePortLocked(endpoint, port);
   }
   const auto entry = networks_.find(endpoint.network_id);
-  if (entry == networks_.end()) return rows;
-  entry->second.endpoints.erase(endpoint.id);
+  if (entry != networks_.end()) entry->second.endpoints.erase(endpoint.id);
   for (const std::string& text : endpoint.addresses) {
     const auto prefix = netsetup::ParseIpPrefix(text);
     if (!prefix.ok()) continue;
-    for (ipam::Pool& pool : entry->second.pools) {
-      if (!pool.config().subnet.Contains(prefix->address)) continue;
-      const auto held = pool.Find(prefix->address);
-      if (!held.has_value() || held->endpoint != endpoint.id) break;
-      if (held->state == ipam::LeaseState::kQuarantined) {
-        rows.push_back(RowOf(endpoint.network_id, *held));
-        break;
-      }
-      const auto lease = pool.Release(prefix->address, endpoint.id, clock_());
-      if (lease.ok()) rows.push_back(RowOf(endpoint.network_id, *lease));
-      break;
-    }
+    ipam::Pool* const pool = PoolOf(endpoint, prefix->address);
+    if (pool != nullptr) pool->FinishRelease(prefix->address, endpoint.id);
   }
-  return rows;
 }
 
 void NetworkBook::ReleasePort(const store::Endpoint& endpoint,

@@ -2,8 +2,8 @@
 // interfaces. In memory and without I/O; what has to outlive the daemon are
 // rows that the caller commits.
 //
-//   Reserve --rows--> commit of the start ... Release --rows--> commit of the
-//   end
+//   Reserve --rows--> commit of the start
+//   BeginRelease --rows--> commit of the end --> FinishRelease
 //
 // Process: caissond. Thread: any.
 #ifndef CAISSON_SERVER_CORE_NETWORK_NETWORK_BOOK_H_
@@ -82,10 +82,16 @@ class NetworkBook {
   // An endpoint of a container that runs: found at the start of the daemon.
   absl::Status Adopt(const store::Endpoint& endpoint);
 
-  // Sets free what the endpoints have, after a quarantine. The rows to write;
-  // the same again for what is free already.
-  std::vector<store::LeaseRow> Release(
+  // The rows by which the endpoints have nothing any more, after a quarantine;
+  // the same ones when it is asked again. Until FinishRelease everything is
+  // still theirs: whoever had it before the rows are committed could be the
+  // second owner that a next daemon finds.
+  std::vector<store::LeaseRow> BeginRelease(
       const std::vector<store::Endpoint>& endpoints);
+  // The rows are committed. What is free already is no error.
+  void FinishRelease(const std::vector<store::Endpoint>& endpoints);
+  // Both, where no row tells of the endpoints.
+  void Release(const std::vector<store::Endpoint>& endpoints);
 
   // One port of an endpoint alone; what is free already is no error.
   void ReleasePort(const store::Endpoint& endpoint,
@@ -103,7 +109,13 @@ class NetworkBook {
   };
   class Reserving;
 
-  std::vector<store::LeaseRow> ReleaseLocked(const store::Endpoint& endpoint)
+  // Where the address comes from; null: from none.
+  netsetup::ipam::Pool* PoolOf(const store::Endpoint& endpoint,
+                               const netsetup::IpAddress& address)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<store::LeaseRow> BeginReleaseLocked(
+      const store::Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishReleaseLocked(const store::Endpoint& endpoint)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleasePortLocked(const store::Endpoint& endpoint,
                          const store::PublishedPort& port)

@@ -118,14 +118,52 @@ TEST_F(NetworkBookTest, ReleasedAddressesRest) {
     all.push_back(got->endpoints[0]);
   }
   EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NO_FREE_ADDRESS");
-  const std::vector<store::LeaseRow> rows = book_.Release(all);
+  const std::vector<store::LeaseRow> rows = book_.BeginRelease(all);
   EXPECT_THAT(rows, SizeIs(5));
-  EXPECT_EQ(book_.Release(all), rows) << "a commit that failed is repeated";
+  EXPECT_EQ(book_.BeginRelease(all), rows)
+      << "a commit that failed is repeated";
+  book_.FinishRelease(all);
   EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NO_FREE_ADDRESS");
   now_ += absl::Seconds(11);
   const auto got = Reserve(Wanting({"a"}));
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_THAT(got->erase, SizeIs(5)) << "the rows of quarantines that ended";
+}
+
+TEST_F(NetworkBookTest, NothingIsFreeBeforeItsRowsAreWritten) {
+  AddNetwork("a", "10.1.0.0/30", "10.1.0.1");
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080}};
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok()) << got.status();
+  const std::vector<store::LeaseRow> rows = book_.BeginRelease(got->endpoints);
+  ASSERT_THAT(rows, SizeIs(1));
+  // A store that is full for a long time.
+  now_ += absl::Minutes(1);
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NO_FREE_ADDRESS");
+  AddNetwork("b", "10.2.0.0/24", "10.2.0.1");
+  spec::Network other = Wanting({"b"});
+  other.ports = wanted.ports;
+  EXPECT_EQ(ReasonOf(Reserve(other).status()), "PORT_IN_USE");
+  EXPECT_EQ(ReasonOf(book_.Remove(*networks_["a"])), "NETWORK_IN_USE");
+  EXPECT_EQ(book_.BeginRelease(got->endpoints), rows) << "it can be repeated";
+  book_.FinishRelease(got->endpoints);
+  EXPECT_TRUE(Reserve(other).ok());
+  const auto next = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_EQ(next->erase, rows);
+}
+
+TEST_F(NetworkBookTest, ASecondReleaseTakesNothingFromTheNextOwner) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080}};
+  const auto first = Reserve(wanted);
+  ASSERT_TRUE(first.ok());
+  book_.Release(first->endpoints);
+  ASSERT_TRUE(Reserve(wanted).ok());
+  book_.Release(first->endpoints);
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
 }
 
 TEST_F(NetworkBookTest, AReservationTakesAllOrNothing) {

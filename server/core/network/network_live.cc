@@ -54,11 +54,6 @@ absl::StatusOr<store::Endpoint> Networks::ReservePort(
   return book_.ReservePort(attached, wanted, "port");
 }
 
-std::vector<store::LeaseRow> Networks::ReleaseLeases(
-    const store::Endpoint& endpoint) {
-  return book_.Release({endpoint});
-}
-
 void Networks::ReleasePort(const store::Endpoint& endpoint,
                            const store::PublishedPort& port) {
   book_.ReleasePort(endpoint, port);

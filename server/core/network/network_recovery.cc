@@ -241,9 +241,11 @@ absl::Status Networks::UndoConnectsOf(const store::ContainerRecord& container) {
                 {"network", endpoint.network_name}, {"error", gone.ToString()});
   }
   store::Transaction undo;
-  undo.put_leases = book_.Release(undone);
+  undo.put_leases = book_.BeginRelease(undone);
   undo.put_containers.push_back(std::move(record));
-  return options_.store->Commit(std::move(undo)).status();
+  CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(undo)).status());
+  book_.FinishRelease(undone);
+  return absl::OkStatus();
 }
 
 absl::Status Networks::RecoverHost() {

@@ -456,12 +456,11 @@ bool Networks::IsLeaving(const std::string& endpoint_id) const {
   return false;
 }
 
-std::vector<store::LeaseRow> Networks::Release(const std::string& container_id,
-                                               const Endpoints& endpoints) {
-  if (endpoints.empty()) return {};
+void Networks::Detach(const std::string& container_id, Endpoints endpoints) {
   for (const store::Endpoint& endpoint : endpoints) LetGo(endpoint.id);
-  // First, so that whoever gets a port next finds the firewall without it.
-  lane_thread_.Post([this, container_id, endpoints] {
+  // Before anything is given back, so that whoever gets a port next finds the
+  // firewall without it.
+  lane_thread_.Post([this, container_id, endpoints = std::move(endpoints)] {
     EndLive(container_id);
     for (const store::Endpoint& endpoint : endpoints) {
       const absl::StatusOr<EndpointRef> ref = RefOf(container_id, endpoint);
@@ -475,7 +474,6 @@ std::vector<store::LeaseRow> Networks::Release(const std::string& container_id,
                   {"error", status.ToString()});
     }
   });
-  return book_.Release(endpoints);
 }
 
 }  // namespace caisson::core

@@ -88,10 +88,18 @@ class Networks {
   void Reattach(const store::ContainerRecord& container,
                 absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> callback);
   // Takes away what the host has of the endpoints, whose namespace is gone or
-  // about to be, and sets free what they have. The rows to be written; may be
-  // asked again when they could not be.
-  std::vector<store::LeaseRow> Release(const std::string& container_id,
-                                       const Endpoints& endpoints);
+  // about to be. What they have of addresses and ports stays theirs.
+  void Detach(const std::string& container_id, Endpoints endpoints);
+  // Gives that back, before and after the commit of a row without the
+  // endpoints; as NetworkBook.
+  std::vector<store::LeaseRow> BeginRelease(const Endpoints& endpoints) {
+    return book_.BeginRelease(endpoints);
+  }
+  void FinishRelease(const Endpoints& endpoints) {
+    book_.FinishRelease(endpoints);
+  }
+  // The same, where no row told of the endpoint.
+  void Unreserve(const store::Endpoint& endpoint) { book_.Release({endpoint}); }
 
   // The DNS servers that a container with these endpoints shall ask.
   std::vector<std::string> NameServersOf(const Endpoints& endpoints) const;
@@ -115,8 +123,6 @@ class Networks {
   // The leases stay until they are released.
   void Disconnect(std::string container_id, store::Endpoint endpoint,
                   DoneCallback callback);
-  // As Release, of what the host has nothing of any more.
-  std::vector<store::LeaseRow> ReleaseLeases(const store::Endpoint& endpoint);
   // The endpoint with the port, which is its last one.
   absl::StatusOr<store::Endpoint> ReservePort(const Endpoints& held,
                                               const spec::PortMapping& wanted);

@@ -51,8 +51,12 @@ std::string ReasonOf(const absl::Status& status) {
   return base::DetailOf(status).reason;
 }
 
-TestCore::TestCore()
-    : root_(MakeDirectory(directory_.File("root"))),
+TestCore::TestCore(TestCoreOptions options)
+    : open_netns_([](const store::ContainerRecord&) {
+        return absl::NotFoundError("no namespace");
+      }),
+      options_(std::move(options)),
+      root_(MakeDirectory(directory_.File("root"))),
       state_(MakeDirectory(directory_.File("state"))),
       keeper_(state_) {
   Open();
@@ -69,6 +73,7 @@ void TestCore::Open(bool same_boot) {
   options.path = root_ + "/caisson.db";
   options.boot_id = absl::StrCat("boot-", boots_);
   options.background_thread = false;
+  options.vfs = options_.vfs;
   store_ = *store::Store::Open(options);
   executor_ = std::make_unique<Executor>(2, "core");
   blocking_ = std::make_unique<Executor>(2, "blocking");
@@ -98,6 +103,15 @@ void TestCore::Open(bool same_boot) {
   env_->link = link_.get();
   keeper_.Accept();
   ASSERT_TRUE(link_->WaitForKeeper(absl::Minutes(1)).ok());
+  if (options_.networks) {
+    networks_ = std::make_unique<Networks>(
+        Networks::Options{.store = store_.get(),
+                          .executor = executor_.get(),
+                          .boot_id = env_->facts.boot_id,
+                          .open_netns = open_netns_});
+    env_->networks = networks_.get();
+    ASSERT_TRUE(networks_->Recover().ok());
+  }
   containers_ = std::make_unique<Containers>(env_.get(), registry_.get());
   execs_ = std::make_unique<Execs>(env_.get(), registry_.get());
   RecoverContainers(env_.get(), registry_.get());
@@ -112,6 +126,7 @@ void TestCore::Close() {
   }
   link_.reset();
   blocking_->Stop();
+  if (networks_ != nullptr) networks_->Stop();
   executor_->Stop();
   registry_->Clear();
   execs_.reset();
@@ -119,6 +134,7 @@ void TestCore::Close() {
   lane_.reset();
   stock_.reset();
   trash_.reset();
+  networks_.reset();
   env_.reset();
   store_.reset();
   output_.reset();

@@ -6,6 +6,7 @@
 #ifndef CAISSON_SERVER_CORE_TESTING_TEST_CORE_H_
 #define CAISSON_SERVER_CORE_TESTING_TEST_CORE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "server/core/manager/containers.h"
 #include "server/core/manager/execs.h"
 #include "server/core/manager/registry.h"
+#include "server/core/network/networks.h"
 #include "server/core/testing/fake_keeper.h"
 #include "server/store/test_store.h"
 
@@ -72,9 +74,17 @@ class DoneResult {
 // "CONTAINER_NOT_FOUND"; "" for OK and for an error without a reason.
 std::string ReasonOf(const absl::Status& status);
 
-class TestCore : public testing::Test {
+struct TestCoreOptions {
+  // Of the store's SQLite; empty: the default.
+  std::string vfs;
+  // With the kernel's side of networks, in the namespace of the thread: for
+  // root tests with one of their own.
+  bool networks = false;
+};
+
+class TestCore : public ::testing::Test {
  protected:
-  TestCore();
+  explicit TestCore(TestCoreOptions options = {});
   ~TestCore() override;
 
   // Opens what Close closed: a new daemon on the same root and state.
@@ -107,6 +117,11 @@ class TestCore : public testing::Test {
   void WaitForgotten(const std::string& id);
   std::string Directory(const std::string& id) const;
 
+  // Finds the network namespaces of containers at the next Open.
+  std::function<absl::StatusOr<base::UniqueFd>(const store::ContainerRecord&)>
+      open_netns_;
+
+  const TestCoreOptions options_;
   store::TempDirectory directory_;
   const std::string root_;
   const std::string state_;
@@ -121,6 +136,7 @@ class TestCore : public testing::Test {
   std::unique_ptr<Executor> blocking_;
   std::unique_ptr<SlowLane> lane_;
   std::unique_ptr<RequestTable> requests_;
+  std::unique_ptr<Networks> networks_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<Containers> containers_;
   std::unique_ptr<Execs> execs_;
