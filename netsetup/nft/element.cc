@@ -161,7 +161,10 @@ absl::StatusOr<bool> Elements::Add(const Element& element) {
 
 std::optional<Element> Elements::Remove(const Element& element) {
   const auto found = map_.find({element.set, element.key});
-  if (found == map_.end()) return std::nullopt;
+  // With another value it is another owner's.
+  if (found == map_.end() || found->second != element.value) {
+    return std::nullopt;
+  }
   Element removed{element.set, element.key, std::move(found->second)};
   map_.erase(found);
   CountPort(removed, false);

@@ -52,11 +52,11 @@ class Elements {
   using Map = absl::btree_map<std::pair<SetId, std::string>, std::string>;
 
   // Takes out and puts in, and tells what that really changed: additions that
-  // are there already and removals of what is not (removing twice is no error)
-  // are left out. Removals come first, so a port can go from one container to
-  // another in one change. ALREADY_EXISTS, and nothing changed, when a key is
-  // there with another value, or when a port of one address and the same port
-  // of every address would have two owners.
+  // are there already and removals of what is not (removing twice is no error;
+  // a key with another value is not it) are left out. Removals come first, so a
+  // port can go from one container to another in one change. ALREADY_EXISTS,
+  // and nothing changed, when a key is there with another value, or when a port
+  // of one address and the same port of every address would have two owners.
   absl::StatusOr<Change> Apply(const Change& change);
 
   // Takes back what Apply has told.

@@ -53,6 +53,17 @@ TEST(ElementsTest, ATakenKeyChangesNothing) {
   EXPECT_THAT(elements.Apply({.add = Port(79, "", "10.0.0.9")}), IsOk());
 }
 
+TEST(ElementsTest, OnlyTheOwnerRemovesAPort) {
+  Elements elements;
+  const std::vector<Element> owned = Port(80, "", "10.0.0.3");
+  ASSERT_THAT(elements.Apply({.add = owned}), IsOk());
+  const auto applied = elements.Apply({.remove = Port(80, "", "10.0.0.2")});
+  ASSERT_THAT(applied, IsOk());
+  EXPECT_TRUE(applied->empty());
+  EXPECT_EQ(elements.size(), 1u);
+  EXPECT_EQ(elements.Apply({.remove = owned})->remove, owned);
+}
+
 TEST(ElementsTest, APortMovesInOneChange) {
   Elements elements;
   ASSERT_THAT(elements.Apply({.add = Port(80, "", "10.0.0.2")}), IsOk());
