@@ -161,7 +161,7 @@ bool HasEndpoint(const Desired& desired, std::string_view network_id) {
 // Our links that nobody wants any more.
 Part Orphans(std::string_view instance, const Desired& desired,
              const Observed& observed) {
-  std::set<std::string> wanted;
+  std::set<std::string> wanted = desired.untouched;
   for (const Network& network : desired.networks) wanted.insert(network.id);
   for (const Endpoint& endpoint : desired.endpoints) wanted.insert(endpoint.id);
   std::vector<const Link*> doomed;

@@ -9,6 +9,7 @@
 #define CAISSON_NETSETUP_NETWORK_PLAN_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,6 +101,9 @@ struct Desired {
   // Those whose attach was completed and whose container has a namespace now.
   // One that was begun and not completed is to be detached, then attached.
   std::vector<Endpoint> endpoints;
+  // Ids of networks and endpoints of which no more is known: what they have
+  // stays as it is.
+  std::set<std::string> untouched;
 };
 
 // Networks first, then endpoints, then what is ours and belongs to nobody any

@@ -2,8 +2,10 @@
 // and shims that the test plays: what becomes of addresses, ports, links and
 // the firewall when a step between rows and kernel goes wrong.
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <functional>
 #include <limits>
@@ -22,20 +24,20 @@
 #include "netsetup/netlink/socket.h"
 #include "netsetup/netns.h"
 #include "runtime/base/file.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/base/status_matchers.h"
+#include "runtime/base/syscall_error.h"
 #include "server/core/testing/test_core.h"
 #include "server/store/fault_vfs.h"
 #include "tests/testing/environment.h"
+#include "tests/testing/process.h"
 
 namespace caisson::core {
 namespace {
 
 using base::IsOk;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
-using Endpoints = Networks::Endpoints;
-
-constexpr char kPort[] = "0.0.0.0";
 
 // Before anything that has a thread.
 class OwnNetwork {
@@ -77,7 +79,7 @@ class CoreNetworksTest : private OwnNetwork, public TestCore {
     if (!address.empty()) wanted.networks[0].addresses = {address};
     if (host_port > 0) {
       wanted.ports = {
-          {.container_port = 80, .host_port = host_port, .host_ip = kPort}};
+          {.container_port = 80, .host_port = host_port, .host_ip = "0.0.0.0"}};
     }
     return wanted;
   }
@@ -136,6 +138,17 @@ class CoreNetworksTest : private OwnNetwork, public TestCore {
     CAISSON_ASSIGN_OR_RETURN(netsetup::Socket socket, netsetup::Socket::Open());
     return netsetup::GetLink(&socket, {.name = name});
   }
+  static std::string BridgeOf(const store::NetworkRecord& network) {
+    return "cb" + network.id.substr(0, 10);
+  }
+  static std::string Run(const std::vector<std::string>& argv) {
+    const testing::ProcessResult result = testing::RunProgram({.argv = argv});
+    EXPECT_EQ(result.status, 0) << argv[0] << ": " << result.err;
+    return result.out;
+  }
+  static std::string Firewall() {
+    return Run({"/usr/sbin/nft", "-s", "list", "ruleset"});
+  }
   std::string HostLinkOf(const std::string& id) const {
     const ContainerPtr container = catalog().ContainerById(id);
     if (container == nullptr || container->status.networks.empty()) return "";
@@ -182,6 +195,82 @@ TEST_F(CoreNetworksTest, AStartThatFailedGivesBackWhenTheStoreWorksAgain) {
   EXPECT_TRUE(Soon([this] { return WhyNot(Wanted("", 8080)).empty(); }));
   EXPECT_EQ(WhyNot(Wanted("10.77.1.9")), "");
   EXPECT_THAT(catalog().ContainerById(a.id)->status.networks, IsEmpty());
+}
+
+// For as long as it lives the program can open nothing.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const rlimit none = {.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_ = {};
+};
+
+// A daemon that cannot look at links at its start has the firewall all the
+// same, adds to it, and looks again.
+TEST_F(CoreNetworksTest, ARecoveryThatFailsCostsNoFirewallAndIsTriedAgain) {
+  const NetworkPtr lan = MakeNetwork("lan", {"10.77.1.0/24"});
+  const Starting a = StartIn("a", Wanted("10.77.1.9", 8080));
+  const std::string before = Firewall();
+  ASSERT_THAT(before, HasSubstr("8080"));
+  Close();
+  Run({"/usr/sbin/ip", "link", "del", BridgeOf(*lan)});
+  std::unique_ptr<NoDescriptors> none;
+  open_netns_ = [this, &none](const store::ContainerRecord& container) {
+    auto netns = base::Duplicate(namespaces_[container.id].fd.get());
+    if (none == nullptr) none = std::make_unique<NoDescriptors>();
+    return netns;
+  };
+  on_networks_recovered_ = [this, &none, &lan, &before] {
+    ASSERT_NE(none, nullptr);
+    none.reset();
+    EXPECT_EQ(Firewall(), before);
+    MakeNetwork("other", {"10.77.2.0/24"});
+    EXPECT_THAT(Firewall(), HasSubstr("8080"));
+    EXPECT_THAT(Firewall(), HasSubstr(BridgeOf(*lan)));
+    EXPECT_TRUE(Soon([&lan] { return FindLink(BridgeOf(*lan)).ok(); }));
+  };
+  Open();
+}
+
+// The same, of a namespace that could not be opened: its container runs on.
+TEST_F(CoreNetworksTest, WhatCannotBeOpenedIsKept) {
+  MakeNetwork("lan", {"10.77.1.0/24"});
+  const Starting a = StartIn("a", Wanted("10.77.1.9", 8080));
+  const std::string link = HostLinkOf(a.id);
+  const std::string before = Firewall();
+  Close();
+  std::atomic<int> refused = 0;
+  std::atomic<bool> works = false;
+  open_netns_ =
+      [this, &refused, &works](
+          const store::ContainerRecord& row) -> absl::StatusOr<base::UniqueFd> {
+    if (works) return base::Duplicate(namespaces_[row.id].fd.get());
+    ++refused;
+    return base::SyscallErrorFrom(EMFILE, "open", "/proc/1/ns/net");
+  };
+  on_networks_recovered_ = [&] {
+    EXPECT_GT(refused, 0);
+    EXPECT_EQ(Firewall(), before);
+    EXPECT_THAT(networks().Repair(), IsOk());
+    const auto found = FindLink(link);
+    ASSERT_THAT(found, IsOk());
+    EXPECT_TRUE(found->up);
+    EXPECT_GT(found->master, 0);
+    EXPECT_EQ(WhyNot(Wanted("", 8080)), "PORT_IN_USE");
+    works = true;
+    // With its namespace it gets back what it has lost.
+    Run({"/usr/sbin/ip", "link", "del", link});
+    EXPECT_TRUE(Soon([&link] { return FindLink(link).ok(); }));
+  };
+  Open();
 }
 
 }  // namespace

@@ -65,6 +65,10 @@ NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
 absl::Status NetworkLane::AddElements(
     const std::vector<nft::Element>& elements) {
   if (elements.empty()) return absl::OkStatus();
+  if (!is_recovered_) {
+    return absl::FailedPreconditionError(
+        "the firewall that an earlier daemon left is not taken over yet");
+  }
   if (has_table_) return table_.Apply({.add = elements, .remove = {}});
   // A host without networks has no table.
   nft::Elements first;
@@ -239,45 +243,73 @@ absl::Status NetworkLane::Unpublish(const EndpointRef& ref,
   return SetupFailed(closed);
 }
 
-absl::StatusOr<std::vector<std::string>> NetworkLane::Recover(
-    const std::vector<store::NetworkPtr>& networks,
-    const std::vector<LiveEndpoint>& endpoints) {
+struct NetworkLane::Wanted {
   netsetup::Desired desired;
   nft::Elements elements;
-  std::map<std::string, int> namespaces;
+  std::map<std::string, int> namespaces;  // by endpoint
+};
+
+absl::Status NetworkLane::Want(const store::NetworkRecord& network,
+                               Wanted* wanted) {
+  wanted->desired.untouched.insert(network.id);
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           NetworkElements(network));
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Network host, HostNetwork(network));
+  wanted->desired.networks.push_back(std::move(host));
+  return wanted->elements.Apply({.add = elements, .remove = {}}).status();
+}
+
+absl::Status NetworkLane::Want(const LiveEndpoint& live, Wanted* wanted) {
+  const EndpointRef& ref = live.ref;
+  wanted->desired.untouched.insert(ref.endpoint.id);
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
+                           EndpointElements(*ref.network, ref.endpoint));
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Endpoint host,
+                           HostEndpoint(ref.endpoint, ref.container_id));
+  if (IsHostDevice(ref) && live.netns_fd >= 0) {
+    CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
+                             base::Duplicate(live.netns_fd));
+  }
+  wanted->desired.endpoints.push_back(std::move(host));
+  wanted->namespaces[ref.endpoint.id] = live.netns_fd;
+  return wanted->elements.Apply({.add = elements, .remove = {}}).status();
+}
+
+absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
+    const std::vector<store::NetworkPtr>& networks,
+    const std::vector<LiveEndpoint>& endpoints) {
+  Wanted wanted;
   for (const store::NetworkPtr& network : networks) {
-    CAISSON_ASSIGN_OR_RETURN(desired.networks.emplace_back(),
-                             HostNetwork(*network));
-    CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> some,
-                             NetworkElements(*network));
-    CAISSON_RETURN_IF_ERROR(
-        elements.Apply({.add = some, .remove = {}}).status());
+    const absl::Status status = Want(*network, &wanted);
+    if (status.ok()) continue;
+    CAISSON_LOG(kError, "network is not as it shall be",
+                {"network", network->id}, {"error", status.ToString()});
   }
   for (const LiveEndpoint& live : endpoints) {
-    const EndpointRef& ref = live.ref;
-    CAISSON_ASSIGN_OR_RETURN(desired.endpoints.emplace_back(),
-                             HostEndpoint(ref.endpoint, ref.container_id));
-    CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> some,
-                             EndpointElements(*ref.network, ref.endpoint));
-    CAISSON_RETURN_IF_ERROR(
-        elements.Apply({.add = some, .remove = {}}).status());
-    namespaces[ref.endpoint.id] = live.netns_fd;
-    if (IsHostDevice(ref)) {
-      CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
-                               base::Duplicate(live.netns_fd));
-    }
+    const absl::Status status = Want(live, &wanted);
+    if (status.ok()) continue;
+    CAISSON_LOG(kError, "network is not as it shall be",
+                {"container", live.ref.container_id},
+                {"endpoint", live.ref.endpoint.id},
+                {"error", status.ToString()});
   }
+  if (wanted.elements.size() > 0) {
+    CAISSON_RETURN_IF_ERROR(table_.Create(std::move(wanted.elements)));
+    has_table_ = true;
+  } else {
+    CAISSON_RETURN_IF_ERROR(table_.Destroy());
+    has_table_ = false;
+  }
+  is_recovered_ = true;
   CAISSON_ASSIGN_OR_RETURN(
-      const std::vector<netsetup::Recovered> parts,
-      host_.Recover(desired, [&namespaces](const std::string& endpoint) {
-        return namespaces.at(endpoint);
+      std::vector<netsetup::Recovered> parts,
+      host_.Recover(wanted.desired, [&wanted](const std::string& endpoint) {
+        return wanted.namespaces.at(endpoint);
       }));
-  std::vector<std::string> done;
   for (const netsetup::Recovered& part : parts) {
     for (const std::string& step : part.steps) {
       CAISSON_LOG(kInfo, "network repaired", {"step", step},
                   {"network", part.network_id}, {"endpoint", part.endpoint_id});
-      done.push_back(step);
     }
     if (part.status.ok()) continue;
     CAISSON_LOG(kError, "network is not as it shall be",
@@ -287,14 +319,7 @@ absl::StatusOr<std::vector<std::string>> NetworkLane::Recover(
   for (const LiveEndpoint& live : endpoints) {
     base::IgnoreError(AllowLoopback(live.ref), "the bridge is told above");
   }
-  if (elements.size() == 0) {
-    CAISSON_RETURN_IF_ERROR(table_.Destroy());
-    has_table_ = false;
-    return done;
-  }
-  CAISSON_RETURN_IF_ERROR(table_.Create(std::move(elements)));
-  has_table_ = true;
-  return done;
+  return parts;
 }
 
 absl::StatusOr<std::vector<std::string>> NetworkLane::CheckTable() {

@@ -37,7 +37,8 @@ struct EndpointRef {
   std::string container_id;
 };
 
-// One that shall be there after a recovery; the descriptor is borrowed.
+// One that shall be there after a recovery; the descriptor is borrowed, -1
+// where the namespace cannot be opened.
 struct LiveEndpoint {
   EndpointRef ref;
   int netns_fd = -1;
@@ -79,11 +80,15 @@ class NetworkLane {
                          const store::PublishedPort& port);
 
   // After a start, and when somebody else changed something: everything that
-  // shall be is, and nothing else of ours. What was done is logged and
-  // returned, one line each.
-  absl::StatusOr<std::vector<std::string>> Recover(
+  // shall be is, and nothing else of ours. The firewall first, whatever becomes
+  // of links. What was done is logged and returned; an object that cannot be
+  // read or repaired keeps no other from it.
+  absl::StatusOr<std::vector<netsetup::Recovered>> Recover(
       const std::vector<store::NetworkPtr>& networks,
       const std::vector<LiveEndpoint>& endpoints);
+  // The firewall has been made by Recover once. Before that nothing is added to
+  // it: what an earlier daemon left there would go.
+  bool is_recovered() const { return is_recovered_; }
 
   // Makes the firewall what it shall be where somebody changed it; whether
   // there was anything to do.
@@ -114,6 +119,10 @@ class NetworkLane {
   absl::Status AddElements(const std::vector<netsetup::nft::Element>& elements);
   absl::Status RemoveElements(
       const std::vector<netsetup::nft::Element>& elements);
+  // What shall be, for Recover.
+  struct Wanted;
+  absl::Status Want(const store::NetworkRecord& network, Wanted* wanted);
+  absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
   void ForgetFlowsOf(const store::PublishedPort& port);
 
@@ -122,6 +131,7 @@ class NetworkLane {
   netsetup::NetfilterSocket conntrack_;
   std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
+  bool is_recovered_ = false;
   // Devices of the host that are in a container: the kernel gives them back to
   // its own first namespace, which need not be ours.
   std::map<std::string, base::UniqueFd> device_namespaces_;

@@ -19,6 +19,11 @@ absl::Status NamespaceGone() {
       "the network namespace of the container is gone"));
 }
 
+absl::Status NamespaceClosed() {
+  return SetupFailed(absl::FailedPreconditionError(
+      "the network namespace of the container cannot be opened"));
+}
+
 bool Has(const std::vector<store::Endpoint>& endpoints, const std::string& id) {
   return std::any_of(endpoints.begin(), endpoints.end(),
                      [&id](const auto& one) { return one.id == id; });
@@ -110,8 +115,10 @@ void Networks::Connect(store::ContainerRecord container,
 
 absl::StatusOr<store::Endpoint> Networks::ConnectNow(
     const store::ContainerRecord& container, const store::Endpoint& endpoint) {
+  OpenNamespaces();
   const auto known = live_.find(container.id);
   if (known != live_.end()) {
+    if (!known->second.netns.is_valid()) return NamespaceClosed();
     CAISSON_ASSIGN_OR_RETURN(
         const Endpoints done,
         AttachAll(container.id, {endpoint}, known->second.netns.get()));
@@ -146,8 +153,10 @@ absl::Status Networks::DisconnectNow(const std::string& container_id,
   if (lane_ == nullptr) return lane_status_;
   CAISSON_ASSIGN_OR_RETURN(const EndpointRef ref,
                            RefOf(container_id, endpoint));
+  OpenNamespaces();
   const auto live = live_.find(container_id);
   const int netns_fd = live == live_.end() ? -1 : live->second.netns.get();
+  if (live != live_.end() && netns_fd < 0) return NamespaceClosed();
   const absl::Status status = lane_->Detach(ref, DetachHow::kNow, netns_fd);
   if (status.ok()) {
     // Before the news of its link are read: nobody else took it away.
@@ -181,6 +190,7 @@ absl::Status Networks::PublishNow(const std::string& container_id,
                                   const store::Endpoint& endpoint,
                                   const store::PublishedPort& port) {
   if (lane_ == nullptr) return lane_status_;
+  CAISSON_RETURN_IF_ERROR(EnsureRecovered());
   store::Endpoint* live = FindLive(container_id, endpoint.id);
   if (live == nullptr) return NamespaceGone();
   CAISSON_ASSIGN_OR_RETURN(const EndpointRef ref, RefOf(container_id, *live));

@@ -102,6 +102,12 @@ void NetworkNames::Serve(const store::NetworkRecord& network) {
   served_[network.id] = status.ok();
 }
 
+bool NetworkNames::IsServed(const std::string& network_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto served = served_.find(network_id);
+  return served != served_.end() && served->second;
+}
+
 void NetworkNames::Forget(const std::string& network_id) {
   responder_->Remove(network_id);
   zones_.erase(network_id);

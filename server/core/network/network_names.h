@@ -42,6 +42,7 @@ class NetworkNames {
   // bridge was made anew. A server that cannot be had is logged: containers are
   // told of the host's own servers then.
   void Serve(const store::NetworkRecord& network);
+  bool IsServed(const std::string& network_id) const;
   void Forget(const std::string& network_id);
 
   // What a container has of names on a network that is, or was, served.

@@ -66,7 +66,7 @@ absl::Status Networks::Recover() {
       // What needs no network works on: a kernel may lack what we need. One
       // that fails (a full disk) keeps no other from what it can do.
       for (const absl::Status& part :
-           {UndoConnects(), RecoverHost(), MakeDefault()}) {
+           {UndoConnects(), RecoverHost().status(), MakeDefault()}) {
         if (part.ok()) continue;
         CAISSON_LOG(kError, "networks are not as they shall be",
                     {"error", part.ToString()});
@@ -177,11 +177,10 @@ void Networks::AdoptContainers() {
       // Held until the container's actor has found out what became of it.
       const absl::Status held = book_.Adopt(endpoint);
       if (!held.ok()) {
-        CAISSON_LOG(kError, "endpoint without a network",
+        CAISSON_LOG(kError, "endpoint is not adopted whole",
                     {"container", container->id}, {"error", held.ToString()});
-      } else if (endpoint.attached) {
-        live.endpoints.push_back(endpoint);
       }
+      if (endpoint.attached) live.endpoints.push_back(endpoint);
     }
     // One whose start was not completed is attached anew by its actor.
     if (live.endpoints.empty() ||
@@ -189,8 +188,10 @@ void Networks::AdoptContainers() {
       continue;
     }
     absl::StatusOr<base::UniqueFd> netns = options_.open_netns(*container);
-    if (!netns.ok()) continue;  // it ended meanwhile, as its actor will find
-    live.netns = *std::move(netns);
+    // It ended meanwhile, as its actor will find.
+    if (absl::IsNotFound(netns.status())) continue;
+    // Else it may run on: what it has stays, and is opened by a later repair.
+    if (netns.ok()) live.netns = *std::move(netns);
     GoLive(container->id, std::move(live));
   }
 }
@@ -223,10 +224,15 @@ absl::Status Networks::UndoConnectsOf(const store::ContainerRecord& container) {
     absl::Status gone;
     if (!endpoint.attached) {
       const absl::StatusOr<EndpointRef> ref = RefOf(container.id, endpoint);
-      gone = !ref.ok() ? ref.status()
-             : netns.ok()
-                 ? lane_->Detach(*ref, netsetup::DetachHow::kNow, netns->get())
-                 : lane_->Detach(*ref, netsetup::DetachHow::kNamespaceEnds);
+      if (!ref.ok()) {
+        gone = ref.status();
+      } else if (netns.ok()) {
+        gone = lane_->Detach(*ref, netsetup::DetachHow::kNow, netns->get());
+      } else if (absl::IsNotFound(netns.status())) {
+        gone = lane_->Detach(*ref, netsetup::DetachHow::kNamespaceEnds);
+      } else {
+        gone = netns.status();
+      }
     }
     if (!endpoint.attached && gone.ok()) {
       CAISSON_LOG(kInfo, "connect undone", {"container", container.id},
@@ -246,102 +252,6 @@ absl::Status Networks::UndoConnectsOf(const store::ContainerRecord& container) {
   CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(undo)).status());
   book_.FinishRelease(undone);
   return absl::OkStatus();
-}
-
-absl::Status Networks::RecoverHost() {
-  std::vector<NetworkPtr> up;
-  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (network->up) up.push_back(network);
-  }
-  std::vector<LiveEndpoint> endpoints;
-  for (const auto& [id, live] : live_) {
-    for (const store::Endpoint& endpoint : live.endpoints) {
-      absl::StatusOr<EndpointRef> ref = RefOf(id, endpoint);
-      if (!ref.ok()) continue;
-      endpoints.push_back({*std::move(ref), live.netns.get()});
-    }
-  }
-  CAISSON_RETURN_IF_ERROR(lane_->Recover(up, endpoints).status());
-  if (!up.empty()) EnsureWatch();
-  if (names_ == nullptr) return absl::OkStatus();
-  for (const NetworkPtr& network : up) names_->Serve(*network);
-  return absl::OkStatus();
-}
-
-void Networks::EnsureWatch() {
-  if (watch_ != nullptr) return;
-  const auto start = [this]() -> absl::Status {
-    CAISSON_ASSIGN_OR_RETURN(netsetup::nft::Watch table, lane_->WatchTable());
-    CAISSON_ASSIGN_OR_RETURN(netsetup::LinkWatch links,
-                             netsetup::LinkWatch::Open());
-    CAISSON_ASSIGN_OR_RETURN(
-        watch_,
-        NetworkWatch::Start(std::move(table), std::move(links),
-                            [this](NetworkWatch::News news) {
-                              lane_thread_.Post([this, news = std::move(news)] {
-                                OnNews(news);
-                              });
-                            }));
-    return absl::OkStatus();
-  };
-  if (const absl::Status status = start(); !status.ok()) {
-    CAISSON_LOG(kError, "changes of the firewall go unseen",
-                {"error", status.ToString()});
-  }
-}
-
-void Networks::OnNews(const NetworkWatch::News& news) {
-  if (news.foreign_chains_changed) DetectForeignDrops();
-  if (news.table_changed) {
-    const absl::StatusOr<bool> mended = lane_->MendTable();
-    if (!mended.ok()) {
-      CAISSON_LOG(kError, "firewall is not as it shall be",
-                  {"error", mended.status().ToString()});
-    } else if (*mended) {
-      TellRepaired("firewall");
-    }
-  }
-  if (!ConcernsUs(news)) return;
-  const absl::Status status = RecoverHost();
-  if (status.ok()) {
-    TellRepaired("links");
-  } else {
-    CAISSON_LOG(kError, "networks are not as they shall be",
-                {"error", status.ToString()});
-  }
-}
-
-// Whether a link went that we have not taken away ourselves.
-bool Networks::ConcernsUs(const NetworkWatch::News& news) const {
-  if (news.links_lost) return true;
-  if (news.deleted_links.empty()) return false;
-  const std::set<std::string> gone(news.deleted_links.begin(),
-                                   news.deleted_links.end());
-  for (const auto& [id, live] : live_) {
-    for (const store::Endpoint& endpoint : live.endpoints) {
-      if (gone.contains(endpoint.host_link)) return true;
-    }
-  }
-  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (!network->up || network->intent != store::Intent::kNone) continue;
-    const auto wanted = HostNetwork(*network);
-    if (wanted.ok() && wanted->has_own_bridge() &&
-        gone.contains(netsetup::BridgeName(*wanted))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void Networks::TellRepaired(const std::string& cause) {
-  store::Transaction told;
-  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (!network->up || network->intent != store::Intent::kNone) continue;
-    told.AddNetworkEvent("network.repaired", network->id);
-    told.events.back().attributes = {{"cause", cause}};
-  }
-  base::IgnoreError(options_.store->Commit(std::move(told)).status(),
-                    "the log tells as well");
 }
 
 absl::Status Networks::MakeDefault() {
@@ -465,20 +375,6 @@ absl::Status Networks::AuditLeases(std::vector<AuditObject>* objects) {
                               known ? "" : "nobody has the address"));
   }
   return absl::OkStatus();
-}
-
-absl::Status Networks::Repair() {
-  struct Result {
-    absl::Notification done;
-    absl::Status status;
-  };
-  auto result = std::make_shared<Result>();
-  lane_thread_.Post([this, result] {
-    result->status = lane_ == nullptr ? lane_status_ : RecoverHost();
-    result->done.Notify();
-  });
-  result->done.WaitForNotification();
-  return result->status;
 }
 
 }  // namespace caisson::core

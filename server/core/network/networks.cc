@@ -160,6 +160,7 @@ absl::StatusOr<store::NetworkRecord> Networks::NewRecord(
 absl::StatusOr<NetworkPtr> Networks::Make(const spec::NetworkSpec& spec,
                                           Ticket* ticket) {
   if (lane_ == nullptr) return lane_status_;
+  CAISSON_RETURN_IF_ERROR(EnsureRecovered());
   CAISSON_ASSIGN_OR_RETURN(store::NetworkRecord record,
                            NewRecord(spec, ticket->id()));
   store::Transaction intent;
@@ -322,6 +323,7 @@ absl::StatusOr<NetworkPtr> Networks::EnsureUp(const std::string& network_id) {
 absl::StatusOr<Networks::Endpoints> Networks::AttachAll(
     const std::string& container_id, const Endpoints& endpoints, int netns_fd) {
   if (lane_ == nullptr) return lane_status_;
+  CAISSON_RETURN_IF_ERROR(EnsureRecovered());
   Endpoints done;
   absl::Status status;
   for (const store::Endpoint& endpoint : endpoints) {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -144,8 +145,11 @@ class Networks {
   // end: to change or repair it.
   struct LiveContainer {
     std::string name;
-    base::UniqueFd netns;
+    base::UniqueFd netns;  // invalid: could not be opened yet
     Endpoints endpoints;
+    // How often a link of it went without us, and when it last did.
+    int losses = 0;
+    absl::Time last_loss = absl::InfinitePast();
   };
 
   absl::StatusOr<NetworkPtr> Make(const spec::NetworkSpec& spec,
@@ -186,16 +190,28 @@ class Networks {
                             const store::Endpoint& endpoint,
                             const store::PublishedPort& port);
 
-  // network_recovery.cc, on the lane.
+  // network_repair.cc, on the lane.
+  // Whether every container's is open now.
+  bool OpenNamespaces();
+  // Returns the networks that something was done for. What fails is tried again
+  // later.
+  absl::StatusOr<std::set<std::string>> RecoverHost();
+  // Before anything is added to the firewall.
+  absl::Status EnsureRecovered();
+  void RetryRecovery();
+  void RepairLinks();
   void EnsureWatch();
   void OnNews(const NetworkWatch::News& news);
-  bool ConcernsUs(const NetworkWatch::News& news) const;
-  void TellRepaired(const std::string& cause);
+  bool ConcernsUs(const NetworkWatch::News& news);
+  static bool CountLoss(const std::string& container_id, LiveContainer* live);
+  void TellRepaired(const std::string& cause,
+                    const std::set<std::string>& networks);
+
+  // network_recovery.cc, on the lane.
   absl::Status RecoverRows();
   void AdoptContainers();
   absl::Status UndoConnects();
   absl::Status UndoConnectsOf(const store::ContainerRecord& container);
-  absl::Status RecoverHost();
   absl::Status MakeDefault();
   absl::Status AuditLinks(std::vector<AuditObject>* objects);
   absl::Status AuditTable(std::vector<AuditObject>* objects);
@@ -219,6 +235,8 @@ class Networks {
   std::map<std::string, LiveContainer> live_;  // by container id
   std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
+  TimerId retry_ = 0;                          // of what could not be repaired
+  absl::Duration retry_delay_;
 };
 
 // What is in `text` of hexadecimal digits: marks what is ours on the host.

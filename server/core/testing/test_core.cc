@@ -111,6 +111,7 @@ void TestCore::Open(bool same_boot) {
                           .open_netns = open_netns_});
     env_->networks = networks_.get();
     ASSERT_TRUE(networks_->Recover().ok());
+    if (on_networks_recovered_) on_networks_recovered_();
   }
   containers_ = std::make_unique<Containers>(env_.get(), registry_.get());
   execs_ = std::make_unique<Execs>(env_.get(), registry_.get());

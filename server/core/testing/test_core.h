@@ -120,6 +120,8 @@ class TestCore : public ::testing::Test {
   // Finds the network namespaces of containers at the next Open.
   std::function<absl::StatusOr<base::UniqueFd>(const store::ContainerRecord&)>
       open_netns_;
+  // Called by Open between networks and containers.
+  std::function<void()> on_networks_recovered_;
 
   const TestCoreOptions options_;
   store::TempDirectory directory_;
