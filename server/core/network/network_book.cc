@@ -190,21 +190,23 @@ class NetworkBook::Reserving {
       CAISSON_RETURN_IF_ERROR(TakeAddress(*address, path, entry, endpoint));
       families.insert(address->family());
     }
-    absl::Status exhausted;
+    // One of each family that the network has.
+    std::map<int, absl::Status> exhausted;
     for (size_t i = 0; i < entry->pools.size(); ++i) {
       ipam::Pool& pool = entry->pools[i];
       const int family = pool.config().subnet.address.family();
       if (families.contains(family)) continue;
       const auto lease = pool.Allocate(endpoint->id, book_->clock_());
       if (!lease.ok()) {
-        exhausted = NoFreeAddress(endpoint->network_name, lease.status());
+        exhausted[family] =
+            NoFreeAddress(endpoint->network_name, lease.status());
         continue;
       }
       families.insert(family);
-      exhausted = absl::OkStatus();
+      exhausted.erase(family);
       Hold(*entry, i, *lease, endpoint);
     }
-    return exhausted;
+    return exhausted.empty() ? absl::OkStatus() : exhausted.begin()->second;
   }
 
   absl::Status TakeAddress(const IpAddress& address, const std::string& path,

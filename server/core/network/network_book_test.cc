@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -34,6 +35,11 @@ class NetworkBookTest : public ::testing::Test {
 
   void AddNetwork(const std::string& name, const std::string& cidr,
                   const std::string& gateway, bool internal = false) {
+    AddNetworkOf(name, {{.cidr = cidr, .gateway = gateway}}, internal);
+  }
+  void AddNetworkOf(const std::string& name,
+                    const std::vector<spec::Subnet>& subnets,
+                    bool internal = false) {
     auto record = std::make_shared<store::NetworkRecord>();
     record->id = std::string(31, '0') + std::to_string(networks_.size());
     record->name = name;
@@ -41,7 +47,7 @@ class NetworkBookTest : public ::testing::Test {
     spec->name = name;
     spec->internal = internal;
     record->spec = spec;
-    record->subnets = {{.cidr = cidr, .gateway = gateway}};
+    record->subnets = subnets;
     networks_[name] = record;
     networks_[record->id] = record;
     ASSERT_TRUE(book_.Add(*record).ok());
@@ -128,6 +134,31 @@ TEST_F(NetworkBookTest, ReleasedAddressesRest) {
   const auto got = Reserve(Wanting({"a"}));
   ASSERT_TRUE(got.ok()) << got.status();
   EXPECT_THAT(got->erase, SizeIs(5)) << "the rows of quarantines that ended";
+}
+
+TEST_F(NetworkBookTest, AFamilyThatIsExhaustedIsNotLeftOut) {
+  for (const bool ip4_first : {true, false}) {
+    std::vector<spec::Subnet> subnets = {
+        {.cidr = "10.1.0.0/30", .gateway = "10.1.0.1"},
+        {.cidr = "fd00:1::/64", .gateway = "fd00:1::1"}};
+    if (!ip4_first) std::swap(subnets[0], subnets[1]);
+    const std::string name = ip4_first ? "a" : "b";
+    AddNetworkOf(name, subnets);
+    const auto first = Reserve(Wanting({name}));
+    ASSERT_TRUE(first.ok()) << first.status();
+    EXPECT_THAT(first->endpoints[0].addresses, SizeIs(2));
+    EXPECT_EQ(ReasonOf(Reserve(Wanting({name})).status()), "NO_FREE_ADDRESS");
+    EXPECT_EQ(book_.EndpointsOf(networks_[name]->id), 1u);
+  }
+}
+
+TEST_F(NetworkBookTest, ASecondSubnetOfAFamilyIsUsedWhenTheFirstIsFull) {
+  AddNetworkOf("a", {{.cidr = "10.1.0.0/30", .gateway = "10.1.0.1"},
+                     {.cidr = "10.2.0.0/24", .gateway = "10.2.0.1"}});
+  ASSERT_TRUE(Reserve(Wanting({"a"})).ok());
+  const auto second = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_THAT(second->endpoints[0].addresses, ElementsAre("10.2.0.2/24"));
 }
 
 TEST_F(NetworkBookTest, NothingIsFreeBeforeItsRowsAreWritten) {
