@@ -38,6 +38,7 @@ namespace {
 using base::IsOk;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 // Before anything that has a thread.
 class OwnNetwork {
@@ -138,6 +139,11 @@ class CoreNetworksTest : private OwnNetwork, public TestCore {
     CAISSON_ASSIGN_OR_RETURN(netsetup::Socket socket, netsetup::Socket::Open());
     return netsetup::GetLink(&socket, {.name = name});
   }
+  std::vector<store::LeaseRow> ReadLeases() {
+    auto rows = env().store->ReadLeases();
+    EXPECT_THAT(rows, IsOk());
+    return rows.ok() ? *rows : std::vector<store::LeaseRow>();
+  }
   static std::string BridgeOf(const store::NetworkRecord& network) {
     return "cb" + network.id.substr(0, 10);
   }
@@ -195,6 +201,25 @@ TEST_F(CoreNetworksTest, AStartThatFailedGivesBackWhenTheStoreWorksAgain) {
   EXPECT_TRUE(Soon([this] { return WhyNot(Wanted("", 8080)).empty(); }));
   EXPECT_EQ(WhyNot(Wanted("10.77.1.9")), "");
   EXPECT_THAT(catalog().ContainerById(a.id)->status.networks, IsEmpty());
+}
+
+TEST_F(CoreNetworksTest, ANetworkThatCouldNotBeDeletedKeepsItsLeases) {
+  const NetworkPtr lan = MakeNetwork("lan", {"10.77.1.0/29"});
+  const Starting a = StartIn("a", Wanted());
+  a.shim->ExitedWith(0);
+  WaitExited(a.id);
+  BreakStore();
+  Result<NetworkPtr> deleted;
+  networks().Delete({.network = "lan"}, NoTicket(), deleted.Take());
+  EXPECT_FALSE(deleted.Get().ok());
+  MendStore();
+  const auto rows = ReadLeases();
+  ASSERT_THAT(rows, SizeIs(1));
+  const absl::StatusOr<Reservation> next = networks().Reserve(Wanted());
+  ASSERT_THAT(next, IsOk());
+  ASSERT_THAT(next->put, SizeIs(1));
+  EXPECT_NE(next->put[0].address, rows[0].address);
+  EXPECT_GT(next->put[0].generation, rows[0].generation);
 }
 
 // For as long as it lives the program can open nothing.

@@ -126,7 +126,7 @@ class NetworkBook::Reserving {
     const store::NetworkPtr network = book_->find_(wanted.network);
     const auto entry = network == nullptr ? book_->networks_.end()
                                           : book_->networks_.find(network->id);
-    if (entry == book_->networks_.end()) {
+    if (entry == book_->networks_.end() || entry->second.closed) {
       return NetworkNotFound(wanted.network);
     }
     for (const store::Endpoint& other : held_) {
@@ -418,15 +418,26 @@ std::vector<store::LeaseRow> NetworkBook::Recover(
   return erase;
 }
 
-absl::Status NetworkBook::Remove(const store::NetworkRecord& network) {
+absl::Status NetworkBook::Close(const store::NetworkRecord& network) {
   absl::MutexLock lock(&mutex_);
   const auto entry = networks_.find(network.id);
   if (entry == networks_.end()) return absl::OkStatus();
   if (!entry->second.endpoints.empty()) {
     return NetworkInUse(network.name, entry->second.endpoints.size());
   }
-  networks_.erase(entry);
+  entry->second.closed = true;
   return absl::OkStatus();
+}
+
+void NetworkBook::Reopen(const std::string& network_id) {
+  absl::MutexLock lock(&mutex_);
+  const auto entry = networks_.find(network_id);
+  if (entry != networks_.end()) entry->second.closed = false;
+}
+
+void NetworkBook::Remove(const std::string& network_id) {
+  absl::MutexLock lock(&mutex_);
+  networks_.erase(network_id);
 }
 
 absl::StatusOr<Reservation> NetworkBook::Reserve(const spec::Network& wanted,

@@ -60,8 +60,11 @@ class NetworkBook {
   std::vector<store::LeaseRow> Recover(
       const std::string& network_id, const std::vector<store::LeaseRow>& rows);
   // FAILED_PRECONDITION NETWORK_IN_USE when an endpoint is there; from now on
-  // none is taken.
-  absl::Status Remove(const store::NetworkRecord& network);
+  // none is taken, until Reopen.
+  absl::Status Close(const store::NetworkRecord& network);
+  void Reopen(const std::string& network_id);
+  // Forgets all leases of the network, those in quarantine too.
+  void Remove(const std::string& network_id);
 
   // All that a container wants, or nothing. `field` is the path of `wanted` in
   // the request. INVALID_FIELD, NETWORK_NOT_FOUND, ADDRESS_IN_USE,
@@ -106,6 +109,7 @@ class NetworkBook {
     std::vector<netsetup::ipam::Pool> pools;
     std::vector<spec::Subnet> subnets;
     std::set<std::string> endpoints;
+    bool closed = false;
   };
   class Reserving;
 

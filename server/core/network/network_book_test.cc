@@ -176,7 +176,7 @@ TEST_F(NetworkBookTest, NothingIsFreeBeforeItsRowsAreWritten) {
   spec::Network other = Wanting({"b"});
   other.ports = wanted.ports;
   EXPECT_EQ(ReasonOf(Reserve(other).status()), "PORT_IN_USE");
-  EXPECT_EQ(ReasonOf(book_.Remove(*networks_["a"])), "NETWORK_IN_USE");
+  EXPECT_EQ(ReasonOf(book_.Close(*networks_["a"])), "NETWORK_IN_USE");
   EXPECT_EQ(book_.BeginRelease(got->endpoints), rows) << "it can be repeated";
   book_.FinishRelease(got->endpoints);
   EXPECT_TRUE(Reserve(other).ok());
@@ -258,10 +258,27 @@ TEST_F(NetworkBookTest, ANetworkInUseStays) {
   AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
   const auto got = Reserve(Wanting({"a"}));
   ASSERT_TRUE(got.ok());
-  EXPECT_EQ(ReasonOf(book_.Remove(*networks_["a"])), "NETWORK_IN_USE");
+  EXPECT_EQ(ReasonOf(book_.Close(*networks_["a"])), "NETWORK_IN_USE");
   book_.Release(got->endpoints);
-  EXPECT_TRUE(book_.Remove(*networks_["a"]).ok());
+  EXPECT_TRUE(book_.Close(*networks_["a"]).ok());
   EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NETWORK_NOT_FOUND");
+  book_.Remove(networks_["a"]->id);
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a"})).status()), "NETWORK_NOT_FOUND");
+}
+
+TEST_F(NetworkBookTest, ANetworkThatIsNotRemovedAfterAllIsAsItWas) {
+  AddNetwork("a", "10.1.0.0/29", "10.1.0.1");
+  const auto got = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(got.ok());
+  book_.Release(got->endpoints);
+  ASSERT_TRUE(book_.Close(*networks_["a"]).ok());
+  book_.Reopen(networks_["a"]->id);
+  const auto next = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_NE(next->endpoints[0].addresses, got->endpoints[0].addresses)
+      << "the quarantine goes on";
+  EXPECT_GT(next->put[0].generation, got->put[0].generation)
+      << "a row that is older is not written";
 }
 
 TEST_F(NetworkBookTest, RowsComeBackAndHoldTheirAddress) {

@@ -184,7 +184,7 @@ absl::StatusOr<NetworkPtr> Networks::Make(const spec::NetworkSpec& spec,
     if (names_ != nullptr) names_->Serve(record);
     return options_.store->catalog().NetworkById(record.id);
   }
-  base::IgnoreError(book_.Remove(record), "nobody can have used it");
+  book_.Remove(record.id);
   if (made) {
     base::IgnoreError(lane_->Unmake(record),
                       "what is left is removed at the next start");
@@ -253,7 +253,7 @@ absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
                            {{"network", network->id},
                             {"revision", absl::StrCat(network->revision)}});
   }
-  CAISSON_RETURN_IF_ERROR(book_.Remove(*network));
+  CAISSON_RETURN_IF_ERROR(book_.Close(*network));
   store::NetworkRecord record = *network;
   record.intent = store::Intent::kDelete;
   store::Transaction intent;
@@ -261,9 +261,10 @@ absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
   ticket->AddIntent(&intent, record.id);
   absl::Status status = options_.store->Commit(std::move(intent)).status();
   if (!status.ok()) {
-    base::IgnoreError(book_.Add(*network), "it was there before");
+    book_.Reopen(record.id);
     return status;
   }
+  book_.Remove(record.id);
   if (names_ != nullptr) names_->Forget(record.id);
   // From here on it goes, if not now then at the next start.
   CAISSON_RETURN_IF_ERROR(lane_->Unmake(record));
