@@ -20,6 +20,7 @@
 #include "gtest/gtest.h"
 #include <sqlite3.h>
 
+#include "netsetup/ipam/pool.h"
 #include "netsetup/link.h"
 #include "netsetup/netlink/socket.h"
 #include "netsetup/netns.h"
@@ -220,6 +221,37 @@ TEST_F(CoreNetworksTest, ANetworkThatCouldNotBeDeletedKeepsItsLeases) {
   ASSERT_THAT(next->put, SizeIs(1));
   EXPECT_NE(next->put[0].address, rows[0].address);
   EXPECT_GT(next->put[0].generation, rows[0].generation);
+}
+
+// Rows that a store which failed for long has left, in memory and not.
+TEST_F(CoreNetworksTest, LeasesOfNobodyAreGivenBack) {
+  const NetworkPtr lan = MakeNetwork("lan", {"10.77.1.0/24"});
+  const auto leave_rows = [this, &lan](int generation) {
+    const absl::StatusOr<Reservation> known =
+        networks().Reserve(Wanted("10.77.1.9"));
+    ASSERT_THAT(known, IsOk());
+    store::Transaction rows;
+    rows.put_leases = known->put;
+    rows.put_leases.push_back(known->put[0]);
+    rows.put_leases.back().address = "10.77.1.10";
+    rows.put_leases.back().generation = generation;
+    ASSERT_THAT(env().store->Commit(std::move(rows)), IsOk());
+    ASSERT_THAT(ReadLeases(), SizeIs(2));
+    EXPECT_EQ(WhyNot(Wanted("10.77.1.9")), "ADDRESS_IN_USE");
+  };
+  leave_rows(100);
+  EXPECT_THAT(networks().Repair(), IsOk());
+  const auto left = ReadLeases();
+  ASSERT_THAT(left, SizeIs(1)) << "one rests, the other is gone";
+  EXPECT_EQ(left[0].state,
+            static_cast<int32_t>(netsetup::ipam::LeaseState::kQuarantined));
+  EXPECT_EQ(WhyNot(Wanted("10.77.1.9")), "");
+  leave_rows(200);
+  Close();
+  Open();
+  EXPECT_THAT(ReadLeases(), IsEmpty());
+  EXPECT_EQ(WhyNot(Wanted("10.77.1.9")), "");
+  EXPECT_EQ(WhyNot(Wanted("10.77.1.10")), "");
 }
 
 // For as long as it lives the program can open nothing.

@@ -40,6 +40,24 @@ AuditObject Object(std::string kind, std::string key, std::string owner,
   return object;
 }
 
+// Endpoints that some container's row has, to the container. Whoever looks at
+// leases reads these after them: one that began between is not an orphan.
+std::map<std::string, std::string> OwnersOfEndpoints(
+    const store::Catalog& catalog) {
+  std::map<std::string, std::string> owners;
+  for (const ContainerPtr& container : catalog.AllContainers()) {
+    for (const store::Endpoint& endpoint : container->status.networks) {
+      owners[endpoint.id] = container->id;
+    }
+  }
+  return owners;
+}
+
+bool IsQuarantined(const store::LeaseRow& row) {
+  return row.state ==
+         static_cast<int32_t>(netsetup::ipam::LeaseState::kQuarantined);
+}
+
 }  // namespace
 
 absl::Status Networks::Recover() {
@@ -132,7 +150,14 @@ absl::Status Networks::RecoverRows() {
   std::map<std::string, std::vector<store::LeaseRow>> leases;
   CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
                            options_.store->ReadLeases());
-  for (const store::LeaseRow& row : rows) leases[row.network_id].push_back(row);
+  const auto owners = OwnersOfEndpoints(options_.store->catalog());
+  for (const store::LeaseRow& row : rows) {
+    if (IsQuarantined(row) || owners.contains(row.endpoint_id)) {
+      leases[row.network_id].push_back(row);
+    } else {
+      changes.erase_leases.push_back(row);
+    }
+  }
 
   for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
     if (network->intent != store::Intent::kNone) {
@@ -302,12 +327,7 @@ absl::Status Networks::AuditLinks(std::vector<AuditObject>* objects) {
   CAISSON_ASSIGN_OR_RETURN(const std::vector<netsetup::Link> links,
                            lane_->ListOwnLinks());
   const store::Catalog& catalog = options_.store->catalog();
-  std::map<std::string, std::string> owners;  // endpoint to container
-  for (const ContainerPtr& container : catalog.AllContainers()) {
-    for (const store::Endpoint& endpoint : container->status.networks) {
-      owners[endpoint.id] = container->id;
-    }
-  }
+  const auto owners = OwnersOfEndpoints(catalog);
   std::set<std::string> seen;
   for (const netsetup::Link& link : links) {
     const auto tag = netsetup::ParseTag(link.alias);
@@ -353,27 +373,53 @@ absl::Status Networks::AuditTable(std::vector<AuditObject>* objects) {
 }
 
 absl::Status Networks::AuditLeases(std::vector<AuditObject>* objects) {
-  // Containers are read after rows: one that began between is not an orphan.
   CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
                            options_.store->ReadLeases());
-  std::map<std::string, std::string> owners;
-  for (const ContainerPtr& container :
-       options_.store->catalog().AllContainers()) {
-    for (const store::Endpoint& endpoint : container->status.networks) {
-      owners[endpoint.id] = container->id;
-    }
-  }
+  const auto owners = OwnersOfEndpoints(options_.store->catalog());
   for (const store::LeaseRow& row : rows) {
-    if (row.state ==
-        static_cast<int32_t>(netsetup::ipam::LeaseState::kQuarantined)) {
-      continue;
-    }
+    if (IsQuarantined(row)) continue;
     const auto owner = owners.find(row.endpoint_id);
     const bool known = owner != owners.end();
     objects->push_back(Object("lease", row.address, known ? owner->second : "",
                               known ? AuditState::kOk : AuditState::kOrphan,
                               known ? "" : "nobody has the address"));
   }
+  return absl::OkStatus();
+}
+
+// Addresses that nobody has are given back.
+absl::Status Networks::RepairLeases() {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
+                           options_.store->ReadLeases());
+  const auto owners = OwnersOfEndpoints(options_.store->catalog());
+  store::Transaction changes;
+  Endpoints released;
+  for (const store::LeaseRow& row : rows) {
+    if (IsQuarantined(row) || owners.contains(row.endpoint_id)) continue;
+    const auto address = netsetup::ParseIpAddress(row.address);
+    std::vector<store::LeaseRow> put;
+    if (address.ok()) {
+      store::Endpoint orphan;
+      orphan.id = row.endpoint_id;
+      orphan.network_id = row.network_id;
+      orphan.addresses = {
+          netsetup::IpPrefix{*address, address->bits()}.ToString()};
+      put = book_.BeginRelease({orphan});
+      released.push_back(std::move(orphan));
+    }
+    CAISSON_LOG(kInfo, "lease of nobody given back",
+                {"network", row.network_id}, {"address", row.address});
+    if (put.empty()) {
+      changes.erase_leases.push_back(row);
+    } else {
+      changes.put_leases.push_back(std::move(put.front()));
+    }
+  }
+  if (changes.erase_leases.empty() && changes.put_leases.empty()) {
+    return absl::OkStatus();
+  }
+  CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(changes)).status());
+  book_.FinishRelease(released);
   return absl::OkStatus();
 }
 

@@ -225,7 +225,10 @@ absl::Status Networks::Repair() {
   auto result = std::make_shared<Result>();
   lane_thread_.Post([this, result] {
     for (auto& [id, live] : live_) live.losses = 0;
-    result->status = lane_ == nullptr ? lane_status_ : RecoverHost().status();
+    result->status = RepairLeases();
+    const absl::Status host =
+        lane_ == nullptr ? lane_status_ : RecoverHost().status();
+    if (!host.ok()) result->status = host;
     result->done.Notify();
   });
   result->done.WaitForNotification();

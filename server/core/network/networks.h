@@ -215,6 +215,7 @@ class Networks {
   absl::Status MakeDefault();
   absl::Status AuditLinks(std::vector<AuditObject>* objects);
   absl::Status AuditTable(std::vector<AuditObject>* objects);
+  absl::Status RepairLeases();
   absl::Status AuditLeases(std::vector<AuditObject>* objects);
 
   void DetectFeatures();
