@@ -254,6 +254,31 @@ TEST_F(CoreNetworksTest, LeasesOfNobodyAreGivenBack) {
   EXPECT_EQ(WhyNot(Wanted("10.77.1.10")), "");
 }
 
+TEST_F(CoreNetworksTest, ABridgeIsThatOfOneNetwork) {
+  const NetworkPtr lan = MakeNetwork("lan", {"10.77.1.0/24"});
+  Run({"/usr/sbin/ip", "link", "add", "br0", "type", "bridge"});
+  const auto make = [this](const std::string& name, const std::string& bridge,
+                           const std::string& subnet) {
+    spec::NetworkSpec spec;
+    spec.name = name;
+    spec.driver = "bridge";
+    spec.interface = bridge;
+    spec.subnets = {{.cidr = subnet, .gateway = "", .ranges = {}}};
+    Result<CreateNetworkResult> made;
+    networks().Create(spec, NoTicket(), made.Take());
+    return ReasonOf(made.Get().status());
+  };
+  EXPECT_EQ(make("x", "br0", "10.77.2.0/24"), "");
+  EXPECT_EQ(make("y", "br0", "10.77.3.0/24"), "INVALID_FIELD");
+  EXPECT_EQ(make("z", BridgeOf(*lan), "10.77.4.0/24"), "INVALID_FIELD");
+  const std::string firewall = Firewall();
+  EXPECT_THAT(firewall, HasSubstr("br0"));
+  Result<NetworkPtr> deleted;
+  networks().Delete({.network = "x"}, NoTicket(), deleted.Take());
+  EXPECT_THAT(deleted.Get(), IsOk());
+  EXPECT_EQ(make("y", "br0", "10.77.3.0/24"), "") << "it is free again";
+}
+
 // For as long as it lives the program can open nothing.
 class NoDescriptors {
  public:

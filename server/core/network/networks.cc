@@ -43,6 +43,25 @@ absl::Duration SinceBoot() {
   return absl::DurationFromTimespec(now);
 }
 
+// The firewall knows a network by its bridge: two networks of one bridge would
+// be one for it, and the end of either would open the other.
+absl::Status CheckBridge(const spec::NetworkSpec& spec,
+                         const store::Catalog& catalog) {
+  const bool is_bridge = spec.driver.empty() || spec.driver == "bridge";
+  if (!is_bridge || spec.interface.empty()) return absl::OkStatus();
+  for (const NetworkPtr& network : catalog.AllNetworks()) {
+    const auto other = HostNetwork(*network);
+    if (!other.ok() || other->driver != netsetup::Driver::kBridge ||
+        netsetup::BridgeName(*other) != spec.interface) {
+      continue;
+    }
+    return base::InvalidFields(
+        {{"spec.interface", base::StrCat("is the bridge of network '",
+                                         network->name, "' already")}});
+  }
+  return absl::OkStatus();
+}
+
 absl::Status LimitOfNetworks() {
   return LimitReached("networks", kMaxNetworks);
 }
@@ -147,6 +166,7 @@ absl::StatusOr<store::NetworkRecord> Networks::NewRecord(
         base::StrCat("a network is named '", record.name, "' already"),
         {{"network", holder->id}});
   }
+  CAISSON_RETURN_IF_ERROR(CheckBridge(spec, catalog));
   auto named = std::make_shared<spec::NetworkSpec>(spec);
   named->name = record.name;
   record.spec = std::move(named);
