@@ -9,6 +9,14 @@
 #include "runtime/base/syscall_error.h"
 
 namespace caisson::shimlink {
+namespace {
+
+// The socket is full, or the kernel is short of memory for a moment.
+bool IsTransient(int err) {
+  return err == EAGAIN || err == ENOBUFS || err == ENOMEM;
+}
+
+}  // namespace
 
 ShimConn::ShimConn(uint64_t id, base::UniqueFd socket, int epoll_fd)
     : id_(id), socket_(std::move(socket)), epoll_fd_(epoll_fd) {}
@@ -47,10 +55,16 @@ bool ShimConn::Send(shim::FrameType type, uint32_t target,
   if (queue_.empty()) {
     const int err = SendNow(type, target, body, tail, fds);
     if (err == 0) return true;
-    if (err != EAGAIN) return false;
+    if (!IsTransient(err)) return false;
   }
   const size_t bytes = sizeof(Queued) + body.size() + tail.size();
-  if (!fds.empty() || queued_bytes_ + bytes > kMaxQueuedBytes) return false;
+  const size_t limit =
+      type == shim::FrameType::kStdin ? kMaxQueuedInputBytes : kMaxQueuedBytes;
+  if (!fds.empty() || queued_bytes_ + bytes > limit) {
+    // Without a queue nothing would say when to try again.
+    refused_ = !queue_.empty();
+    return false;
+  }
   Queued queued = {type, target, std::string(body)};
   queued.body.append(tail);
   if (queue_.empty()) WatchWrites(true);
@@ -59,17 +73,19 @@ bool ShimConn::Send(shim::FrameType type, uint32_t target,
   return true;
 }
 
-void ShimConn::Flush() {
+bool ShimConn::Flush() {
   absl::MutexLock lock(&mutex_);
   while (!queue_.empty()) {
     const Queued& first = queue_.front();
     const int err = SendNow(first.type, first.target, first.body, {}, {});
-    if (err == EAGAIN) return;
+    if (IsTransient(err)) return false;
     // Any other error is the end of the connection, which reading reports.
     queued_bytes_ -= sizeof(Queued) + first.body.size();
     queue_.pop_front();
   }
-  if (!closed_) WatchWrites(false);
+  if (closed_) return false;
+  WatchWrites(false);
+  return std::exchange(refused_, false);
 }
 
 void ShimConn::Close() {

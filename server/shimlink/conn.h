@@ -50,21 +50,26 @@ struct ConnHandlers {
   // For a spawned shim only: the keeper's answer, once and before on_closed. It
   // may come after the first frames. UNAVAILABLE KEEPER_LOST: the keeper died.
   absl::AnyInvocable<void(absl::StatusOr<ShimProcess>)> on_spawned;
+  // Send was refused because the shim did not read, and now it does.
+  absl::AnyInvocable<void()> on_writable;
 };
 
 class ShimConn {
  public:
-  // What may wait for a shim that does not read: more is refused.
-  static constexpr size_t kMaxQueuedBytes = 1 << 20;
+  // What may wait for a shim that does not read: more is refused. Input leaves
+  // room, so that a kill or an end of input is not refused because of it.
+  static constexpr size_t kMaxQueuedInputBytes = 1 << 20;
+  static constexpr size_t kMaxQueuedBytes = 2 << 20;
 
   // `epoll_fd` is the link's, which closes every connection before it.
   ShimConn(uint64_t id, base::UniqueFd socket, int epoll_fd);
   ShimConn(const ShimConn&) = delete;
   ShimConn& operator=(const ShimConn&) = delete;
 
-  // Sends a frame, or queues it while the socket is full. False: the
-  // connection is closed, or the shim has not read for long. `fds` are
-  // borrowed; frames with descriptors are not queued: false as well.
+  // Sends a frame, or queues it while the socket is full. False: it was not
+  // taken. Either the connection is closed, or the shim has not read for long:
+  // then on_writable says when to try again. `fds` are borrowed; frames with
+  // descriptors are not queued: false as well.
   bool Send(shim::FrameType type, uint32_t target, std::string_view body = {},
             std::string_view tail = {}, const std::vector<int>& fds = {});
 
@@ -87,8 +92,9 @@ class ShimConn {
   int socket_fd() const { return socket_.get(); }
   // Puts the socket into the link's epoll; Send may do so for EPOLLOUT.
   absl::Status Register();
-  // The socket takes more: sends what is queued.
-  void Flush();
+  // The socket takes more: sends what is queued. True: all of it, and something
+  // was refused meanwhile.
+  bool Flush();
   void MarkClosed();
 
  private:
@@ -111,6 +117,7 @@ class ShimConn {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<Queued> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool refused_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace caisson::shimlink

@@ -246,7 +246,10 @@ void Link::Impl::HandleEvent(uint64_t tag, uint32_t events) {
   }
   const EntryPtr entry = FindEntry(tag);
   if (entry == nullptr) return;  // closed by an event before this one
-  if ((events & EPOLLOUT) != 0) entry->conn->Flush();
+  if ((events & EPOLLOUT) != 0 && entry->conn->Flush() &&
+      entry->handlers.on_writable) {
+    entry->handlers.on_writable();
+  }
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) ReadConn(entry);
 }
 

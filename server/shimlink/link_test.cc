@@ -129,6 +129,7 @@ struct Log {
   UniqueFd taken ABSL_GUARDED_BY(mutex);
   absl::Notification closed;
   absl::Notification answered;
+  absl::Notification writable;
   absl::StatusOr<ShimProcess> shim = absl::UnknownError("no answer");
 
   std::vector<FrameType> Frames() {
@@ -148,6 +149,7 @@ struct Log {
       frames.push_back(frame.header.type);
     };
     handlers.on_closed = [this] { closed.Notify(); };
+    handlers.on_writable = [this] { writable.Notify(); };
     handlers.on_spawned = [this](absl::StatusOr<ShimProcess> answer) {
       shim = std::move(answer);
       answered.Notify();
@@ -407,13 +409,19 @@ TEST_F(LinkTest, AShimThatDoesNotReadGetsEverythingLater) {
   const shim::StdinBody body = {};
   uint32_t sent = 0;
   while ((*conn)->SendBody(FrameType::kStdin, sent, body, piece)) ++sent;
-  EXPECT_GT(sent * piece.size(), ShimConn::kMaxQueuedBytes / 2);
+  EXPECT_GT(sent * piece.size(), ShimConn::kMaxQueuedInputBytes / 2);
+  // Input leaves room for what is not refused because of it.
+  EXPECT_TRUE((*conn)->Send(FrameType::kCloseStdin, 0));
+  EXPECT_FALSE(log.writable.HasBeenNotified());
   for (uint32_t i = 0; i < sent; ++i) {
     const Received frame = Receive(spawn.fds[3].get());
     ASSERT_TRUE(frame.ok);
     ASSERT_EQ(frame.target, i);
     ASSERT_EQ(frame.body.size(), sizeof(body) + piece.size());
   }
+  EXPECT_EQ(Receive(spawn.fds[3].get()).type, FrameType::kCloseStdin);
+  log.writable.WaitForNotification();
+  EXPECT_TRUE((*conn)->SendBody(FrameType::kStdin, sent, body, piece));
 }
 
 TEST_F(LinkTest, GarbageClosesTheConnection) {

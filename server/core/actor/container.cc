@@ -264,7 +264,14 @@ ShimEvents Container::Events() {
       .on_spawned =
           [self](uint64_t link, absl::StatusOr<shimlink::ShimProcess> shim) {
             self->OnSpawned(link, std::move(shim));
-          }};
+          },
+      .on_writable = [self](uint64_t link) { self->OnWritable(link); }};
+}
+
+void Container::OnWritable(uint64_t link) {
+  if (link != link_) return;
+  hub_->OnWritable();
+  execs_.OnWritable();
 }
 
 void Container::OnFrame(uint64_t link, const ShimFrame& frame) {

@@ -147,6 +147,7 @@ class Container : public std::enable_shared_from_this<Container> {
   ShimEvents Events();
   void OnFrame(uint64_t link, const ShimFrame& frame);
   void OnClosed(uint64_t link);
+  void OnWritable(uint64_t link);
   void OnSpawned(uint64_t link, absl::StatusOr<shimlink::ShimProcess> shim);
   void OnOom(int64_t kills);
 

@@ -90,6 +90,10 @@ void ExecSet::OnShutdown() {
   }
 }
 
+void ExecSet::OnWritable() {
+  for (const auto& [number, unit] : units_) unit->hub->OnWritable();
+}
+
 store::ExitInfo ExecSet::EndOf(const Unit& unit, int64_t run,
                                store::ExitReason reason) const {
   const std::optional<record::ExitRecord> record =

@@ -59,6 +59,9 @@ class ExecSet {
   // A frame for target n > 0.
   void OnFrame(const shimlink::ConnPtr& conn, const ShimFrame& frame);
 
+  // The shim reads again.
+  void OnWritable();
+
   // The container has ended, and with it every exec. First the records to
   // commit with the container's exit; then, once that is done, what follows.
   void CollectEnded(int64_t run, store::ExitReason reason,

@@ -118,6 +118,9 @@ shimlink::ConnHandlers HandlersOn(const std::shared_ptr<SerialQueue>& queue,
       on_spawned(link, std::move(shim));
     });
   };
+  handlers.on_writable = [queue, link, on_writable = events.on_writable] {
+    queue->Post([on_writable, link] { on_writable(link); });
+  };
   return handlers;
 }
 

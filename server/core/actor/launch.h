@@ -87,6 +87,8 @@ struct ShimEvents {
   std::function<void(uint64_t link)> on_closed;
   std::function<void(uint64_t link, absl::StatusOr<shimlink::ShimProcess>)>
       on_spawned;
+  // What was refused because the shim did not read may be sent again.
+  std::function<void(uint64_t link)> on_writable;
 };
 
 // The network namespace of a container whose plan has kPlanNeedsNetwork, to be

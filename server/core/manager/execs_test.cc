@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -19,11 +20,14 @@ class ExecsTest : public TestCore {
  protected:
   ExecsTest() { id_ = StartNew(&shim_)->id; }
 
-  Result<Started> Exec(const RequestKey& key = {}) {
+  Result<Started> Exec(const RequestKey& key = {},
+                       spec::StdinMode mode = spec::StdinMode::kNone) {
     Result<Started> started;
-    calls_.push_back(
-        execs().Exec({.container = "web", .spec = ExecSpec(), .request = key},
-                     started.Take()));
+    spec::ExecSpec spec = ExecSpec();
+    spec.process.stdin_mode = mode;
+    calls_.push_back(execs().Exec(
+        {.container = "web", .spec = std::move(spec), .request = key},
+        started.Take()));
     return started;
   }
   Result<WaitExecResult> Wait(const std::string& exec) {
@@ -183,6 +187,74 @@ TEST_F(ExecsTest, ACallerThatLeftBeforeTheStartEndsIt) {
   EXPECT_TRUE(absl::IsCancelled(started.Get().status()));
   EXPECT_EQ(shim_->Receive().type, FrameType::kReader);
   EXPECT_EQ(shim_->Receive().type, FrameType::kDisconnect);
+}
+
+// More than waits for a shim that does not read: nothing is lost, and the end
+// of each input comes behind it.
+TEST_F(ExecsTest, InputWaitsForAShimThatDoesNotRead) {
+  constexpr uint32_t kExecs = 8;
+  const std::string input(shim::kStdinWindowBytes, 'x');
+  std::vector<Started> started;
+  for (uint32_t number = 1; number <= kExecs; ++number) {
+    Result<Started> result = Exec({}, spec::StdinMode::kOpen);
+    shim_->Started(4712, shim_->Receive().target);
+    ASSERT_TRUE(result.Get().ok());
+    started.push_back(*std::move(result.Get()));
+  }
+  std::vector<DoneResult> taken(kExecs);
+  for (uint32_t i = 0; i < kExecs; ++i) {
+    started[i].session->WriteStdin({}, input, taken[i].Take());
+    started[i].session->CloseStdin();
+  }
+  EXPECT_TRUE(taken[0].Get().ok());
+  DoneResult asked;  // behind the writes on the queue
+  started[0].session->Resize({.rows = 1, .cols = 1}, asked.Take());
+  EXPECT_EQ(ReasonOf(asked.Get()), "NOT_A_TTY");
+  EXPECT_FALSE(taken[kExecs - 1].IsReady());
+
+  std::map<uint32_t, size_t> received;
+  for (uint32_t closed = 0; closed < kExecs;) {
+    const TestFrame frame = shim_->Receive();
+    size_t& bytes = received[frame.target];
+    if (frame.type == FrameType::kCloseStdin) {
+      EXPECT_EQ(bytes, input.size()) << frame.target;
+      ++closed;
+      continue;
+    }
+    ASSERT_EQ(frame.type, FrameType::kStdin);
+    EXPECT_EQ(frame.As<shim::StdinBody>().offset, static_cast<int64_t>(bytes));
+    bytes += frame.body.size() - sizeof(shim::StdinBody);
+  }
+  EXPECT_EQ(received.size(), kExecs);
+  for (DoneResult& one : taken) EXPECT_TRUE(one.Get().ok());
+}
+
+// What the process cannot read yet is lost with a connection.
+TEST_F(ExecsTest, InputIsSentAgainOverTheNextConnection) {
+  shim_->Listen(state_);
+  Result<Started> started = Exec({}, spec::StdinMode::kOpen);
+  shim_->Started(4712, shim_->Receive().target);
+  ASSERT_TRUE(started.Get().ok());
+  Session& session = *started.Get()->session;
+  DoneResult first;
+  session.WriteStdin({}, "hello", first.Take());
+  ASSERT_TRUE(first.Get().ok());
+  session.CloseStdin();
+  EXPECT_EQ(shim_->Receive().type, FrameType::kStdin);
+  EXPECT_EQ(shim_->Receive().type, FrameType::kCloseStdin);
+  shim_->Disconnect();
+  shim_->AcceptDaemon();
+  shim::StateExec state = {};
+  state.number = 1;
+  state.phase = shim::Phase::kRunning;
+  state.stdin_offset = 3;
+  shim_->SayState(shim::Phase::kRunning, 4711, {state});
+  EXPECT_EQ(shim_->Receive().type, FrameType::kDisconnect);
+  const TestFrame frame = shim_->Receive();
+  ASSERT_EQ(frame.type, FrameType::kStdin);
+  EXPECT_EQ(frame.As<shim::StdinBody>().offset, 3);
+  EXPECT_EQ(frame.body.substr(sizeof(shim::StdinBody)), "lo");
+  EXPECT_EQ(shim_->Receive().type, FrameType::kCloseStdin);
 }
 
 TEST_F(ExecsTest, OnlySoManyFinishedOnesAreKept) {

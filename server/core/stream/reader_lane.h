@@ -6,6 +6,7 @@
 #define CAISSON_SERVER_CORE_STREAM_READER_LANE_H_
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -21,26 +22,27 @@ class ReaderLane {
 
   // What the reader has taken. Before the start it is remembered.
   void Tell(int64_t offset) {
-    shimlink::ConnPtr conn;
     {
       absl::MutexLock lock(&mutex_);
-      if (closed_) return;
       offset_ = offset;
-      conn = conn_;
+      untold_ = true;
     }
-    if (conn != nullptr) Send(*conn, offset);
+    SendNewest();
   }
 
   void Connect(shimlink::ConnPtr conn) {
-    int64_t offset = 0;
     {
       absl::MutexLock lock(&mutex_);
       if (closed_) return;
-      conn_ = conn;
-      offset = offset_;
+      conn_ = std::move(conn);
+      untold_ = offset_ > 0;
     }
-    if (offset > 0) Send(*conn, offset);
+    SendNewest();
   }
+
+  // The shim reads again: tells what was refused. It may be the last that the
+  // process waits for.
+  void OnWritable() { SendNewest(); }
 
   // Nothing is told any more. True: it was open.
   bool Close() {
@@ -52,15 +54,27 @@ class ReaderLane {
   }
 
  private:
-  void Send(shimlink::ShimConn& conn, int64_t offset) const {
-    // A lost position is no harm: the next one says more.
-    conn.SendBody(shim::FrameType::kReader, target_,
-                  shim::ReaderBody{.offset = offset});
+  // Threads may overtake each other between lock and send; whoever is last
+  // finds that there is something newer.
+  void SendNewest() {
+    shimlink::ConnPtr conn;
+    shim::ReaderBody body = {};
+    for (bool sent = true; sent;) {
+      {
+        absl::MutexLock lock(&mutex_);
+        if (conn != nullptr) untold_ = body.offset != offset_ || conn != conn_;
+        if (!untold_ || closed_ || conn_ == nullptr) return;
+        conn = conn_;
+        body.offset = offset_;
+      }
+      sent = conn->SendBody(shim::FrameType::kReader, target_, body);
+    }
   }
 
   const uint32_t target_;
   absl::Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool untold_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t offset_ ABSL_GUARDED_BY(mutex_) = 0;
   shimlink::ConnPtr conn_ ABSL_GUARDED_BY(mutex_);
 };

@@ -17,6 +17,7 @@ namespace {
 using shim::FrameType;
 
 constexpr int64_t kWindow = shim::kStdinWindowBytes;
+constexpr int64_t kMaxPiece = shim::kMaxStdinBytes;
 
 absl::Status SupersededError() {
   return base::MakeError(
@@ -53,6 +54,7 @@ SessionPtr StreamHub::Open(StreamRole role) {
     owner_ = number;
     owner_lost_ = false;
     loss_untold_ = false;
+    no_reader_untold_ = false;
     stream.lane = std::make_shared<ReaderLane>(options_.target);
     if (conn_ != nullptr) stream.lane->Connect(conn_);
   }
@@ -84,27 +86,48 @@ void StreamHub::Register(uint64_t number, Stream stream) {
 
 void StreamHub::OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
                           bool stdin_closed) {
-  conn_ = std::move(conn);
-  started_ = true;
-  closed_ = stdin_closed;
   taken_ = sent_ = written_ = stdin_offset;
-  undelivered_.clear();
-  for (auto& [number, stream] : streams_) {
-    if (stream.lane != nullptr && number == owner_) stream.lane->Connect(conn_);
-  }
-  if (close_wanted_) CloseInput();
-  TellPresence();
+  Connect(std::move(conn), stdin_closed);
 }
 
 void StreamHub::OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
                           bool stdin_closed) {
-  // To the shim the end of the last connection was the loss of the client.
+  // To the shim the end of the last connection was the loss of the client, and
+  // of the reader.
   may_act_ = true;
-  OnRunning(std::move(conn), stdin_offset, stdin_closed);
+  no_reader_untold_ = false;
+  // What was on its way is lost; the shim skips what it has.
+  Acknowledge(stdin_offset);
+  sent_ = written_;
+  close_sent_ = false;
+  Connect(std::move(conn), stdin_closed);
+}
+
+void StreamHub::Connect(shimlink::ConnPtr conn, bool stdin_closed) {
+  conn_ = std::move(conn);
+  started_ = true;
+  closed_ = stdin_closed;
+  undelivered_.clear();
+  for (auto& [number, stream] : streams_) {
+    if (stream.lane != nullptr && number == owner_) stream.lane->Connect(conn_);
+  }
+  if (closed_) DropInput();
+  Sync();
+}
+
+void StreamHub::Sync() {
+  if (conn_ == nullptr) return;
+  TellNoReader();
+  if (const auto owner = streams_.find(owner_); owner != streams_.end()) {
+    owner->second.lane->OnWritable();
+  }
+  TellPresence();
+  TellSize();
+  Pump();
 }
 
 void StreamHub::OnProgress(int64_t offset, bool closed) {
-  written_ = std::max(written_, offset);
+  Acknowledge(offset);
   closed_ = closed_ || closed;
   if (closed_) DropInput();
   Pump();
@@ -114,6 +137,9 @@ void StreamHub::OnProgress(int64_t offset, bool closed) {
 void StreamHub::OnExited() {
   conn_ = nullptr;
   close_wanted_ = false;
+  close_sent_ = false;
+  no_reader_untold_ = false;
+  size_untold_.reset();
   loss_untold_ = false;
   may_act_ = false;
   DropInput();
@@ -164,46 +190,60 @@ void StreamHub::Write(uint64_t session, std::optional<int64_t> offset,
     callback(absl::OkStatus());
     return;
   }
-  taken_ += static_cast<int64_t>(bytes.size()) - skip;
-  pending_.push_back({.bytes = std::move(bytes),
-                      .sent = static_cast<size_t>(skip),
-                      .callback = std::move(callback)});
+  bytes.erase(0, static_cast<size_t>(skip));
+  taken_ += static_cast<int64_t>(bytes.size());
+  input_.Append(std::move(bytes));
+  writes_.push_back({.end = taken_, .callback = std::move(callback)});
   Pump();
 }
 
-// Sends what fits into the shim's window.
+// What is refused waits for OnWritable, or for the next connection.
 void StreamHub::Pump() {
-  while (!pending_.empty() && conn_ != nullptr) {
-    Input& input = pending_.front();
+  if (conn_ == nullptr || closed_) return;
+  while (sent_ < taken_) {
     const int64_t room = kWindow - (sent_ - written_);
-    if (room <= 0) return;
-    const size_t size =
-        std::min({input.bytes.size() - input.sent, shim::kMaxStdinBytes,
-                  static_cast<size_t>(room)});
-    const std::string_view piece(input.bytes.data() + input.sent, size);
+    const int64_t size = std::min({taken_ - sent_, room, kMaxPiece});
+    if (size <= 0) return;
+    absl::Cord cord = input_.Subcord(static_cast<size_t>(sent_ - written_),
+                                     static_cast<size_t>(size));
+    const absl::string_view piece = cord.Flatten();
     if (!conn_->SendBody(FrameType::kStdin, options_.target,
-                         shim::StdinBody{.offset = sent_}, piece)) {
-      DropInput();  // the shim is gone, which will be reported
+                         shim::StdinBody{.offset = sent_},
+                         std::string_view(piece.data(), piece.size()))) {
       return;
     }
-    sent_ += static_cast<int64_t>(size);
-    input.sent += size;
-    if (input.sent < input.bytes.size()) continue;
-    DoneCallback callback = std::move(input.callback);
-    pending_.pop_front();
-    callback(absl::OkStatus());
+    sent_ += size;
+    AnswerWrites();
   }
-  if (pending_.empty() && close_wanted_ && conn_ != nullptr && !closed_) {
-    close_wanted_ = false;
-    conn_->Send(FrameType::kCloseStdin, options_.target);
+  if (!close_wanted_ || close_sent_) return;
+  close_sent_ = conn_->Send(FrameType::kCloseStdin, options_.target);
+  // A terminal stays open: it has got a key, and takes more.
+  if (close_sent_ && options_.tty) close_wanted_ = close_sent_ = false;
+}
+
+void StreamHub::AnswerWrites() {
+  while (!writes_.empty() && writes_.front().end <= sent_) {
+    DoneCallback callback = std::move(writes_.front().callback);
+    writes_.pop_front();
+    callback(absl::OkStatus());
   }
 }
 
+// The process can read what is before `offset`.
+void StreamHub::Acknowledge(int64_t offset) {
+  if (offset <= written_) return;
+  const auto count = static_cast<size_t>(offset - written_);
+  input_.RemovePrefix(std::min(count, input_.size()));
+  written_ = offset;
+  sent_ = std::max(sent_, written_);
+  taken_ = std::max(taken_, written_);
+}
+
 void StreamHub::DropInput() {
-  std::deque<Input> dropped;
-  dropped.swap(pending_);
-  taken_ = sent_;
-  for (Input& input : dropped) input.callback(absl::OkStatus());
+  std::deque<PendingWrite> dropped;
+  dropped.swap(writes_);
+  input_.Clear();
+  for (PendingWrite& write : dropped) write.callback(absl::OkStatus());
 }
 
 void StreamHub::TellProgress() {
@@ -230,12 +270,21 @@ void StreamHub::Resize(spec::TerminalSize size, DoneCallback callback) {
     return;
   }
   if (conn_ != nullptr) {
-    conn_->SendBody(FrameType::kResize, options_.target,
-                    shim::ResizeBody{.rows = static_cast<uint16_t>(size.rows),
-                                     .cols = static_cast<uint16_t>(size.cols),
-                                     .reserved = 0});
+    size_untold_ = size;
+    TellSize();
   }
   callback(absl::OkStatus());
+}
+
+void StreamHub::TellSize() {
+  if (!size_untold_.has_value()) return;
+  const shim::ResizeBody body = {
+      .rows = static_cast<uint16_t>(size_untold_->rows),
+      .cols = static_cast<uint16_t>(size_untold_->cols),
+      .reserved = 0};
+  if (conn_->SendBody(FrameType::kResize, options_.target, body)) {
+    size_untold_.reset();
+  }
 }
 
 void StreamHub::Kill(SignalArgs args, DoneCallback callback) {
@@ -249,14 +298,21 @@ void StreamHub::Leave(uint64_t session, StreamEnd end) {
   const bool closes_input =
       at->second.wrote && options_.stdin_mode == spec::StdinMode::kOnce;
   if (was_owner && at->second.lane->Close() && conn_ != nullptr) {
-    conn_->SendBody(FrameType::kReader, options_.target,
-                    shim::ReaderBody{.offset = shim::kNoReader});
+    no_reader_untold_ = true;
+    TellNoReader();
   }
   streams_.erase(at);
   if (closes_input) CloseInput();
   if (was_owner) LoseOwner(end);
   const bool told = undelivered_.erase(session) > 0;
   if ((told || was_owner) && delivery_listener_) delivery_listener_();
+}
+
+void StreamHub::TellNoReader() {
+  if (!no_reader_untold_) return;
+  no_reader_untold_ =
+      !conn_->SendBody(FrameType::kReader, options_.target,
+                       shim::ReaderBody{.offset = shim::kNoReader});
 }
 
 void StreamHub::LoseOwner(StreamEnd end) {

@@ -20,6 +20,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/strings/cord.h"
 
 #include "server/core/executor.h"
 #include "server/core/stream/reader_lane.h"
@@ -61,11 +62,14 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   // The process runs: input goes on at `stdin_offset`.
   void OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
                  bool stdin_closed);
-  // It was found running, by a new daemon or over a new connection.
+  // It was found running, by a new daemon or over a new connection: what the
+  // shim has not got is sent again.
   void OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
                  bool stdin_closed);
   // The shim wrote input, or closed it.
   void OnProgress(int64_t offset, bool closed);
+  // The shim reads again after it did not for long.
+  void OnWritable() { Sync(); }
   // The process is gone: input is closed, and streams that are open from here
   // on have to be told.
   void OnExited();
@@ -100,15 +104,23 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
     absl::AnyInvocable<void(StdinProgress)> listener;
     std::shared_ptr<ReaderLane> lane;  // of an owner
   };
-  struct Input {
-    std::string bytes;
-    size_t sent = 0;
+  // A write that is answered once what it gave was sent.
+  struct PendingWrite {
+    int64_t end = 0;
     DoneCallback callback;
   };
 
   void Register(uint64_t number, Stream stream);
+  void Connect(shimlink::ConnPtr conn, bool stdin_closed);
   bool input_closed() const { return conn_ == nullptr || closed_; }
+  // Tells the shim all that it does not know.
+  void Sync();
+  void TellNoReader();
+  void TellSize();
+  // Sends what fits into the shim's window.
   void Pump();
+  void AnswerWrites();
+  void Acknowledge(int64_t offset);
   void DropInput();
   void TellProgress();
   void LoseOwner(StreamEnd end);
@@ -133,16 +145,23 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   std::map<uint64_t, bool> undelivered_;  // open at the exit; is it the owner
   absl::AnyInvocable<void()> delivery_listener_;
 
+  // To be told to the shim.
+  bool no_reader_untold_ = false;  // nothing waits for the owner any more
+  std::optional<spec::TerminalSize> size_untold_;
+
   // Input. `taken_` counts what streams gave, `sent_` what the shim got,
-  // `written_` what the process can read.
+  // `written_` what the process can read. What the shim got is kept until it is
+  // written: the connection may be lost before.
   shimlink::ConnPtr conn_;  // null: does not run
   bool started_ = false;
   bool closed_ = false;
   bool close_wanted_ = false;
+  bool close_sent_ = false;
   int64_t taken_ = 0;
   int64_t sent_ = 0;
   int64_t written_ = 0;
-  std::deque<Input> pending_;
+  absl::Cord input_;  // from `written_` to `taken_`
+  std::deque<PendingWrite> writes_;
 };
 
 }  // namespace caisson::core

@@ -62,6 +62,7 @@ class DoneResult {
     state_->done.WaitForNotification();
     return state_->status;
   }
+  bool IsReady() const { return state_->done.HasBeenNotified(); }
 
  private:
   struct State {
