@@ -18,7 +18,6 @@ namespace {
 
 constexpr char kForward4[] = "net/ipv4/ip_forward";
 constexpr char kForward6[] = "net/ipv6/conf/all/forwarding";
-constexpr char kBridgeCall[] = "net/bridge/bridge-nf-call-iptables";
 
 // One that this kernel does not have, or whose link is gone, is left out.
 absl::Status AddSysctl(const std::string& key, Observed* observed) {
@@ -26,6 +25,13 @@ absl::Status AddSysctl(const std::string& key, Observed* observed) {
   if (base::ErrnoOf(value.status()) == ENOENT) return absl::OkStatus();
   if (!value.ok()) return value.status();
   observed->sysctls[key] = *std::move(value);
+  return absl::OkStatus();
+}
+
+absl::Status AddBridgeCalls(Observed* observed) {
+  for (const char* key : kBridgeCalls) {
+    CAISSON_RETURN_IF_ERROR(AddSysctl(key, observed));
+  }
   return absl::OkStatus();
 }
 
@@ -45,9 +51,10 @@ absl::StatusOr<Observed> Observe(Socket* host) {
   CAISSON_ASSIGN_OR_RETURN(observed.links, ListLinks(host));
   CAISSON_ASSIGN_OR_RETURN(observed.addresses, ListAddresses(host));
   CAISSON_ASSIGN_OR_RETURN(observed.routes, ListRoutes(host));
-  for (const char* key : {kForward4, kForward6, kBridgeCall}) {
+  for (const char* key : {kForward4, kForward6}) {
     CAISSON_RETURN_IF_ERROR(AddSysctl(key, &observed));
   }
+  CAISSON_RETURN_IF_ERROR(AddBridgeCalls(&observed));
   // Of interest only for who is about to switch forwarding on.
   if (observed.Sysctl(kForward6) == "0") {
     for (const Link& link : observed.links) {
@@ -64,7 +71,7 @@ absl::StatusOr<Observed> ObserveForAttach(Socket* host,
   if (network.driver == Driver::kPtp) return observed;
   CAISSON_RETURN_IF_ERROR(AddLink(host, BridgeName(network), &observed));
   if (network.driver == Driver::kBridge) {
-    CAISSON_RETURN_IF_ERROR(AddSysctl(kBridgeCall, &observed));
+    CAISSON_RETURN_IF_ERROR(AddBridgeCalls(&observed));
   }
   return observed;
 }

@@ -24,6 +24,11 @@
 
 namespace caisson::netsetup {
 
+// Where one is 1, bridged packets go through iptables or ip6tables.
+inline constexpr const char* kBridgeCalls[] = {
+    "net/bridge/bridge-nf-call-iptables",
+    "net/bridge/bridge-nf-call-ip6tables"};
+
 // What there is. Whoever looked at less than all of it leaves the rest empty;
 // each plan says what it reads.
 struct Observed {
@@ -62,8 +67,8 @@ Plan PlanDestroyNetwork(std::string_view instance, const Network& network,
                         const Observed& observed);
 
 // Everything that an endpoint has, in the container and on the host, from
-// nothing. Reads the bridge or the interface of the network, and the sysctl
-// net/bridge/bridge-nf-call-iptables.
+// nothing. Reads the bridge or the interface of the network, and the sysctls
+// kBridgeCalls.
 //   NOT_FOUND       bridge or interface is not there
 //   ALREADY_EXISTS  somebody else's link has the bridge's name
 absl::StatusOr<Plan> PlanAttach(std::string_view instance,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -17,7 +18,6 @@ namespace {
 using base::StrCat;
 using plan_parts::Bury;
 
-constexpr char kBridgeCall[] = "net/bridge/bridge-nf-call-iptables";
 // lo is 1.
 constexpr int kFirstIndex = 2;
 constexpr int kMostIndexes = 100;
@@ -62,10 +62,13 @@ IpPrefix DefaultPrefix(const IpAddress& address) {
 }
 
 // Hairpin lets an endpoint reach its own published port where bridged packets
-// go through iptables: only there does the answer come back as a bridged one.
+// of its family go through iptables: only there does the answer come back as a
+// bridged one.
 PortOptions PortFor(const Network& network, const Observed& observed) {
-  return {.isolated = network.isolate_endpoints,
-          .hairpin = observed.Sysctl(kBridgeCall) == "1"};
+  const bool calls =
+      std::any_of(std::begin(kBridgeCalls), std::end(kBridgeCalls),
+                  [&](const char* key) { return observed.Sysctl(key) == "1"; });
+  return {.isolated = network.isolate_endpoints, .hairpin = calls};
 }
 
 // One plan's way through an endpoint; each function is a stretch of it.

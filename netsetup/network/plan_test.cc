@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -238,6 +239,23 @@ TEST(PlanAttachTest, WithoutIpv6TheLinkGetsNoAddressByItself) {
     ASSERT_NE(up, lines.end());
     EXPECT_EQ(*std::prev(up),
               "container: set link eth0: no link-local address of its own");
+  }
+}
+
+TEST(PlanAttachTest, HairpinWhereBridgedPacketsOfEitherFamilyAreCalledFor) {
+  const Network network = NetworkOf(Driver::kBridge);
+  for (const std::string called : {"", "iptables", "ip6tables"}) {
+    Observed observed;
+    observed.links = {OwnBridge()};
+    for (const std::string program : {"iptables", "ip6tables"}) {
+      observed.sysctls["net/bridge/bridge-nf-call-" + program] =
+          program == called ? "1" : "0";
+    }
+    CAISSON_ASSERT_OK_AND_ASSIGN(
+        const Plan plan,
+        PlanAttach(kInstance, network, TestEndpoint(), observed));
+    EXPECT_EQ(absl::StrContains(Lines(plan)[1], "hairpin"), !called.empty())
+        << called;
   }
 }
 
