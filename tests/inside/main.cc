@@ -55,6 +55,7 @@ constexpr Mode kModes[] = {
     {"trap", TrapSignals},    {"pause", Pause},       {"hold", HoldOutput},
     {"orphans", MakeOrphans}, {"fork", ForkMany},     {"eat", EatMemory},
     {"spin", Spin},           {"winsize", WatchSize}, {"spy", SpyOnOthers},
+    {"serve", Serve},         {"ask", Ask},           {"converse", Converse},
 };
 
 int Main(int argc, char** argv) {

@@ -70,6 +70,19 @@ int SpyOnOthers(const Arguments& arguments);
 // Prints the size of the terminal, and again at each change until stdin ends.
 int WatchSize(const Arguments& arguments);
 
+// NAME PORT ECHO_PORT: whoever comes to PORT, over TCP or UDP, is told the name
+// and the address that it came from; what comes to ECHO_PORT goes back. Prints
+// serving= once it listens, and does not end.
+int Serve(const Arguments& arguments);
+// Each argument is a question ID/PROTOCOL/ADDRESS/PORT/MILLISECONDS; PROTOCOL
+// is tcp, udp or ping. All are asked at once; prints ID= and what was said, or
+// "!" and the name of an errno when nobody answered in time.
+int Ask(const Arguments& arguments);
+// ADDRESS PORT: sends bytes without end to what echoes them, and compares.
+// Prints connected=, for each word of stdin WORD= with how many bytes are back,
+// and at its end, when all are, sent=, received= and wrong=.
+int Converse(const Arguments& arguments);
+
 }  // namespace caisson::inside
 
 #endif  // CAISSON_TESTS_INSIDE_MODES_H_

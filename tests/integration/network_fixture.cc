@@ -296,6 +296,18 @@ void NetworkDaemonTest::ExpectSilence(const Place& place,
       << protocol << " " << address << " " << port;
 }
 
+std::string NetworkDaemonTest::AskFrom(const Place& place,
+                                       const std::vector<Question>& questions) {
+  std::vector<std::string> argv = AskArguments(questions);
+  argv.insert(argv.begin(), ProgramPath("caisson-probe"));
+  return Run(place, argv);
+}
+
+std::string NetworkDaemonTest::AskFrom(const v1::Container& container,
+                                       const std::vector<Question>& questions) {
+  return ExecSync(container.id(), ProbeExec(AskArguments(questions))).stdout();
+}
+
 grpc::Status NetworkDaemonTest::CreateNetwork(
     const v1::CreateNetworkRequest& request,
     v1::CreateNetworkResponse* response) {
@@ -347,6 +359,27 @@ std::vector<v1::ManagedNetwork> NetworkDaemonTest::ListNetworks(
                    request, &response),
               IsOk());
   return {response.networks().begin(), response.networks().end()};
+}
+
+std::vector<std::string> NetworkDaemonTest::ServeArguments(
+    const std::string& name) {
+  return {"serve", name, StrCat(kServed), StrCat(kEchoed)};
+}
+
+v1::ContainerSpec NetworkDaemonTest::ServerSpec(const std::string& name,
+                                                const std::string& network) {
+  v1::ContainerSpec spec = ProbeSpec(ServeArguments(name));
+  spec.mutable_network()->mutable_attach()->add_networks()->set_network(
+      network);
+  return spec;
+}
+
+v1::Container NetworkDaemonTest::StartServing(const v1::ContainerSpec& spec) {
+  v1::Container container = CreateAndStart(spec);
+  EXPECT_TRUE(PollUntil(absl::Seconds(20), [&container] {
+    return absl::StrContains(Logs(container.id()), "serving=");
+  }));
+  return container;
 }
 
 v1::ContainerSpec NetworkDaemonTest::AttachedSpec(
@@ -469,6 +502,15 @@ std::string NetworkDaemonTest::DifferencesFromIdle() {
     return state == idle_;
   });
   return Differences(idle_, state);
+}
+
+void NetworkDaemonTest::FlushFirewall() {
+  const std::vector<std::string> list = {"nft", "-s", "list", "ruleset"};
+  const std::string before = Run(Host(), list);
+  Run(Host(), {"nft", "flush", "ruleset"});
+  EXPECT_TRUE(PollUntil(absl::Seconds(1), [&] {
+    return Run(Host(), list) == before;
+  })) << "the firewall stays flushed";
 }
 
 std::vector<std::string> NetworkDaemonTest::Links(const std::string& prefix) {

@@ -16,6 +16,7 @@
 
 #include "nlohmann/json.hpp"
 
+#include "tests/integration/network_asker.h"
 #include "tests/testing/daemon_fixture.h"
 #include "tests/testing/process.h"
 
@@ -80,6 +81,12 @@ class NetworkDaemonTest : public DaemonTest {
   static void ExpectSilence(const Place& place, std::string_view protocol,
                             const std::string& address, int port);
 
+  // All of them at once; what caisson-probe prints.
+  static std::string AskFrom(const Place& place,
+                             const std::vector<Question>& questions);
+  static std::string AskFrom(const v1::Container& container,
+                             const std::vector<Question>& questions);
+
   // --- Networks ------------------------------------------------------------
 
   static grpc::Status CreateNetwork(const v1::CreateNetworkRequest& request,
@@ -93,6 +100,16 @@ class NetworkDaemonTest : public DaemonTest {
   static v1::ManagedNetwork GetNetwork(const std::string& network);
   static std::vector<v1::ManagedNetwork> ListNetworks(
       const v1::NetworkFilter& filter = {});
+
+  // caisson-probe that answers with its name on kServed, over TCP and UDP, and
+  // echoes on kEchoed.
+  static constexpr int kServed = 8000;
+  static constexpr int kEchoed = 8001;
+  static std::vector<std::string> ServeArguments(const std::string& name);
+  static v1::ContainerSpec ServerSpec(const std::string& name,
+                                      const std::string& network);
+  // Started, and listening.
+  static v1::Container StartServing(const v1::ContainerSpec& spec);
 
   // Waits until it is told to end, in these networks.
   static v1::ContainerSpec AttachedSpec(
@@ -124,6 +141,9 @@ class NetworkDaemonTest : public DaemonTest {
   static std::string DifferencesFromIdle();
   // From now on this is idle: what a test made anew stays.
   static void TakeIdle() { idle_ = StateOf(Host()); }
+  // As somebody else would; a failure of the test when it is not as it was
+  // within a second.
+  static void FlushFirewall();
   // Names of links of the host that begin so.
   static std::vector<std::string> Links(const std::string& prefix);
 
