@@ -346,6 +346,21 @@ TEST_F(NetworkCallsTest, NextAddressesAreNewAndNeverTheGateways) {
   EXPECT_EQ(GetNetwork("tiny").status().endpoints(), 5);
 }
 
+TEST_F(NetworkCallsTest, AnAddressIsGivenAgainAfterItsQuarantine) {
+  MakeNetwork(NetworkOf("tiny", {"10.77.1.0/30"}));
+  const v1::Container first = CreateAndStart(AttachedSpec({"tiny"}));
+  EXPECT_EQ(AddressOf(first, 4), "10.77.1.2");
+  EXPECT_THAT(Delete(first.id()), IsOk());
+  // Neighbours may still know its last owner.
+  EXPECT_THAT(
+      TryRun(AttachedSpec({"tiny"})),
+      FailsWith(grpc::StatusCode::RESOURCE_EXHAUSTED, "NO_FREE_ADDRESS"));
+  const std::string next = Create(AttachedSpec({"tiny"})).id();
+  EXPECT_TRUE(
+      PollUntil(absl::Seconds(15), [&next] { return TryStart(next).ok(); }));
+  EXPECT_EQ(AddressOf(Get(next), 4), "10.77.1.2");
+}
+
 TEST_F(NetworkCallsTest, ReservedAddressesAreForThoseWhoAsk) {
   v1::NetworkSpec spec = NetworkOf("lan", {"10.77.1.0/24"});
   v1::Subnet* subnet = spec.mutable_subnets(0);

@@ -3,12 +3,14 @@
 #include <signal.h>
 
 #include <atomic>
+#include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
@@ -171,6 +173,121 @@ TEST_F(NetworkRecoveryTest, PublishedConnectionsOutliveTheDaemon) {
   }
   EXPECT_TRUE(peer.Write("last\n"));
   EXPECT_TRUE(peer.WaitFor("last"));
+}
+
+// A conversation whose every byte is compared, through whatever happens.
+class Talk {
+ public:
+  explicit Talk(const ProcessOptions& options)
+      : program_(options, Interactive::Stdio::kPipes) {}
+
+  bool Begins() { return program_.WaitFor("connected="); }
+  // How far it is; `word` is a new one each time.
+  int64_t SoFar(const std::string& word) {
+    int64_t bytes = -1;
+    if (!program_.Write(word + "\n") || !program_.WaitFor(word + "="))
+      return -1;
+    EXPECT_TRUE(
+        absl::SimpleAtoi(ProbeFacts(program_.output()).Get(word), &bytes));
+    return bytes;
+  }
+  // Bytes went both ways since it was asked with another word.
+  bool GoesOn(const std::string& word) {
+    const int64_t before = SoFar(word + "_begin");
+    int round = 0;
+    return before >= 0 && PollUntil(absl::Seconds(10), [&] {
+             return SoFar(StrCat(word, round++)) > before;
+           });
+  }
+  // All bytes that were sent came back, and as they were.
+  void ExpectWhole() {
+    program_.CloseInput();
+    EXPECT_EQ(program_.Wait(), 0) << program_.output();
+    const ProbeFacts facts(program_.output());
+    EXPECT_EQ(facts.Get("wrong"), "0");
+    EXPECT_EQ(facts.Get("sent"), facts.Get("received"));
+    EXPECT_FALSE(facts.Has("error")) << facts.Get("error");
+  }
+
+ private:
+  Interactive program_;
+};
+
+TEST_F(NetworkRecoveryTest, AllHoldsAfterAFlushAndACrashLosesNoByte) {
+  MakeLan();
+  MakeNetwork(NetworkOf("other", {"10.77.2.0/24", "fd00:77:2::/64"}));
+  v1::ContainerSpec spec = ServerSpec("db", "lan");
+  spec.set_name("db");
+  for (const char* host : {"0.0.0.0", "::"}) {
+    Publish(&spec, host, 8080, kServed);
+    Publish(&spec, host, 8081, kEchoed);
+  }
+  const v1::Container db = StartServing(spec);
+  const v1::Container web = CreateAndStart(AttachedSpec({"lan"}));
+  const v1::Container stranger = CreateAndStart(AttachedSpec({"other"}));
+  const auto expect_all = [&](const std::string& when) {
+    // By name: what the container's own resolver says, and connects to.
+    const std::string found =
+        ExecSync(web.id(),
+                 ShExec("nslookup -type=a db; nslookup -type=aaaa db"))
+            .stdout();
+    EXPECT_THAT(found, HasSubstr(AddressOf(db, 4))) << when;
+    EXPECT_THAT(found, HasSubstr(AddressOf(db, 6))) << when;
+    EXPECT_THAT(
+        ExecSync(web.id(), ShExec("nc -w 5 db 8000 </dev/null")).stdout(),
+        HasSubstr("db "))
+        << when;
+    std::vector<Question> near, far, outside;
+    for (const int family : {4, 6}) {
+      const std::string address = AddressOf(db, family);
+      const std::string host = family == 6 ? kHostAddress6 : kHostAddress;
+      near.push_back({"sibling", "tcp", address, 8000,
+                      StrCat("db ", AddressOf(web, family))});
+      far.push_back({"other network", "tcp", address, 8000, ""});
+      far.push_back({"other network", "ping", address, 0, ""});
+      outside.push_back(
+          {"published", "tcp", host, 8080,
+           StrCat("db ", family == 6 ? kOutsideAddress6 : kOutsideAddress)});
+      outside.push_back({"not published", "tcp", host, 8000, ""});
+      outside.push_back({"own address", "tcp", address, 8000, ""});
+    }
+    EXPECT_EQ(WrongAnswers(near, AskFrom(web, near)), "") << when;
+    EXPECT_EQ(WrongAnswers(far, AskFrom(stranger, far)), "") << when;
+    EXPECT_EQ(WrongAnswers(outside, AskFrom(Outside(), outside)), "") << when;
+  };
+  std::vector<std::unique_ptr<Talk>> talks;
+  const auto talk_to = [&talks](const Place& from, const std::string& address,
+                                int port) {
+    talks.push_back(std::make_unique<Talk>(OptionsIn(
+        from,
+        {ProgramPath("caisson-probe"), "converse", address, StrCat(port)})));
+    EXPECT_TRUE(talks.back()->Begins());
+  };
+  const auto expect_talks = [&talks](const std::string& when) {
+    for (size_t i = 0; i < talks.size(); ++i) {
+      EXPECT_TRUE(talks[i]->GoesOn(when)) << when << " " << i;
+    }
+  };
+  for (const int family : {4, 6}) {
+    talk_to(Inside(web), AddressOf(db, family), kEchoed);
+  }
+  expect_all("at first");
+  FlushFirewall();
+  expect_all("flushed");
+  expect_talks("flushed");
+  // A busy connection through a published port does not outlive a flush: until
+  // the table is made anew its packets are for the host, which resets it.
+  for (const char* host : {kHostAddress, kHostAddress6}) {
+    talk_to(Outside(), host, 8081);
+  }
+  expect_talks("before");
+  daemon().Kill9();
+  expect_talks("without");
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
+  expect_talks("after");
+  expect_all("after the crash");
+  for (const auto& talk : talks) talk->ExpectWhole();
+  EXPECT_THAT(AuditProblems(), IsEmpty());
 }
 
 TEST_F(NetworkRecoveryTest, ExitWithoutADaemonReleasesEverything) {

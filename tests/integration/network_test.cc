@@ -1,5 +1,6 @@
 // What containers of networks reach, and what reaches them: asked of real
 // peers, over both families.
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,52 @@ TEST_F(NetworkTest, ContainersOfOneNetworkReachEachOther) {
   const v1::ExecSyncResponse seen = ExecSync(
       b.id(), ShExec(StrCat("nc -w 5 ", AddressOf(a, 4), " 8000 </dev/null")));
   EXPECT_THAT(seen.stdout(), StartsWith("a "));
+}
+
+TEST_F(NetworkTest, OfAPairOfLinksOneIsHereAndOneInside) {
+  MakeLan("lan", 1);
+  const v1::Container a = CreateAndStart(AttachedSpec({"lan"}));
+  ASSERT_EQ(a.status().networks_size(), 1);
+  const std::string name = a.status().networks(0).host_link();
+  const auto index_of = [](const nlohmann::json& links) {
+    return links.size() == 1 ? links[0].value("ifindex", 0) : 0;
+  };
+  const nlohmann::json here =
+      Json(Host(), {"ip", "-j", "-d", "link", "show", "dev", name});
+  const nlohmann::json inside =
+      Json(Inside(a), {"ip", "-j", "-d", "link", "show", "dev", "eth0"});
+  ASSERT_NE(index_of(here), 0);
+  ASSERT_NE(index_of(inside), 0);
+  // Each is the other's end, and neither is seen where the other one is.
+  EXPECT_EQ(here[0].value("link_index", 0), index_of(inside));
+  EXPECT_EQ(inside[0].value("link_index", 0), index_of(here));
+  EXPECT_EQ(here[0]["linkinfo"].value("info_kind", ""), "veth");
+  EXPECT_FALSE(Succeeds(Inside(a), {"ip", "link", "show", "dev", name}));
+  EXPECT_THAT(Links("eth"), ::testing::IsEmpty());
+  for (const nlohmann::json& end : {here[0], inside[0]}) {
+    EXPECT_EQ(end.value("operstate", ""), "UP");
+  }
+}
+
+TEST_F(NetworkTest, EachHasRoutesFirewallAndPortsOfItsOwn) {
+  MakeLan("lan", 1);
+  const v1::Container a = StartServer("a", AttachedSpec({"lan"}));
+  // The same port a second time.
+  const v1::Container b = StartServer("b", AttachedSpec({"lan"}));
+  const std::set<std::string> host = StateOf(Host());
+  const std::set<std::string> other = StateOf(Inside(b));
+  Shell(Inside(a),
+        "ip route add 203.0.113.0/24 via 10.77.1.1;"
+        "ip rule add from 203.0.113.1 table 7;"
+        "nft add table inet own;"
+        "nft add chain inet own c '{ type filter hook input priority 0; }';"
+        "nft add rule inet own c tcp dport 8000 drop");
+  EXPECT_EQ(Differences(host, StateOf(Host())), "");
+  EXPECT_EQ(Differences(other, StateOf(Inside(b))), "");
+  ExpectSilence(Host(), "TCP", AddressOf(a, 4), 8000);
+  ExpectAnswer(Host(), "TCP", AddressOf(b, 4), 8000, "b 10.77.1.1");
+  Shell(Inside(a), "nft delete table inet own");
+  ExpectAnswer(Host(), "TCP", AddressOf(a, 4), 8000, "a 10.77.1.1");
 }
 
 TEST_F(NetworkTest, ContainersOfAnotherNetworkDoNot) {
@@ -211,6 +258,38 @@ TEST_F(NetworkTest, EndpointsAreKeptApartOnRequest) {
   ExpectPing(Inside(b), "10.77.1.1");
   ExpectAnswer(Inside(b), "TCP", kOutsideAddress, 8000,
                StrCat("outside ", kHostAddress));
+}
+
+TEST_F(NetworkTest, NobodySpeaksInTheGatewaysName) {
+  v1::NetworkSpec network = NetworkOf("apart", {"10.77.1.0/24"});
+  network.set_isolate_endpoints(true);
+  MakeNetwork(network);
+  MakeLan("lan", 2);
+  const auto gateway_of = [](const v1::Container& container,
+                             const std::string& gateway) {
+    const nlohmann::json known =
+        Json(Inside(container), {"ip", "-j", "neigh", "show", gateway});
+    return known.empty() ? "" : known[0].value("lladdr", "");
+  };
+  // With the bridge that keeps its ports apart, and, to show that the attack is
+  // one, with one that does not.
+  for (const std::string name : {"apart", "lan"}) {
+    const v1::Container liar = CreateAndStart(AttachedSpec({name}));
+    const v1::Container victim = CreateAndStart(AttachedSpec({name}));
+    const std::string gateway = liar.status().networks(0).gateways(0);
+    ExpectPing(Inside(victim), gateway);
+    const std::string before = gateway_of(victim, gateway);
+    ASSERT_NE(before, "");
+    Shell(Inside(liar), StrCat("ip addr add ", gateway, "/24 dev eth0;",
+                               "busybox arping -U -c 3 -w 3 -I eth0 -s ",
+                               gateway, " ", gateway, " || true"));
+    if (name == "apart") {
+      EXPECT_EQ(gateway_of(victim, gateway), before);
+      ExpectPing(Inside(victim), kOutsideAddress);
+    } else {
+      EXPECT_EQ(gateway_of(victim, gateway), liar.status().networks(0).mac());
+    }
+  }
 }
 
 TEST_F(NetworkTest, NetworksThatAreBothOpenReachEachOther) {
