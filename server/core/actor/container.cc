@@ -192,8 +192,24 @@ uint64_t Container::Wait(WaitCondition condition, std::optional<int64_t> run,
   return waiters_.Add(holds, std::move(callback));
 }
 
+// The shim knows where input goes on, and a daemon that has just begun does
+// not yet.
+bool Container::InputIsUnknown() const {
+  return lost_ && IsRunning(state_) && !hub_->has_run();
+}
+
 void Container::Attach(StreamRole role, bool replayed,
                        Callback<Started> callback) {
+  if (role != StreamRole::kLogs && InputIsUnknown()) {
+    Defer([this, role, replayed, callback = std::move(callback)]() mutable {
+      if (env_->shutting_down) {
+        callback(ShuttingDown());
+      } else {
+        Attach(role, replayed, std::move(callback));
+      }
+    });
+    return;
+  }
   Started started;
   started.container = Published();
   started.run = record_.status.run;
@@ -236,6 +252,16 @@ void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
 
 void Container::AttachExec(const std::string& exec,
                            Callback<Started> callback) {
+  if (InputIsUnknown()) {
+    Defer([this, exec, callback = std::move(callback)]() mutable {
+      if (env_->shutting_down) {
+        callback(ShuttingDown());
+      } else {
+        AttachExec(exec, std::move(callback));
+      }
+    });
+    return;
+  }
   execs_.Attach(exec, Published(), std::move(callback));
 }
 

@@ -273,12 +273,44 @@ TEST_F(RecoveryTest, ARunThatIsTakenUpAgainIsNotEnded) {
   shim->AcceptDaemon();
   Result<Started> back;
   containers().Run(args, back.Take());
+  shim->SayState(shim::Phase::kRunning, 4711);
   ASSERT_TRUE(back.Get().ok());
   EXPECT_TRUE(back.Get()->replayed);
-  shim->SayState(shim::Phase::kRunning, 4711);
   const TestFrame frame = shim->Receive();
   ASSERT_EQ(frame.type, shim::FrameType::kDisconnect);
   EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
+}
+
+TEST_F(RecoveryTest, InputGoesOnWhereTheShimSays) {
+  RunArgs args = {
+      .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  args.spec.process.stdin_mode = spec::StdinMode::kOpen;
+  FakeShimPtr shim;
+  std::string id;
+  {
+    const Started lost = RunNew(&shim, args);
+    id = lost.container->id;
+  }
+  Close();
+  shim->Listen(state_);
+  Open();
+  shim->AcceptDaemon();
+  Result<Started> back;
+  containers().Run(args, back.Take());
+  Result<WaitResult> asked = Await(id, WaitCondition::kRunning);
+  ASSERT_TRUE(asked.Get().ok());  // behind it on the queue
+  EXPECT_FALSE(back.IsReady());
+  shim->SayState(shim::Phase::kRunning, 4711, {}, /*stdin_offset=*/1000);
+  ASSERT_TRUE(back.Get().ok());
+  EXPECT_EQ(back.Get()->stdin_offset, 1000);
+  DoneResult written;
+  back.Get()->session->WriteStdin(998, "no more", written.Take());
+  EXPECT_TRUE(written.Get().ok());
+  EXPECT_EQ(shim->Receive().type, shim::FrameType::kDisconnect);
+  const TestFrame frame = shim->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kStdin);
+  EXPECT_EQ(frame.As<shim::StdinBody>().offset, 1000);
+  EXPECT_EQ(frame.body.substr(sizeof(shim::StdinBody)), " more");
 }
 
 TEST_F(RecoveryTest, AnExecThatIsTakenUpAgainIsNotEnded) {

@@ -75,6 +75,8 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   void OnExited();
 
   int64_t stdin_offset() const { return written_; }
+  // The process runs or ran, as far as this daemon knows.
+  bool has_run() const { return started_; }
   const std::shared_ptr<OutputSource>& source() const { return source_; }
 
   // Some stream that was open at the exit has not got its last message.

@@ -158,7 +158,8 @@ void FakeShim::AcceptDaemon() {
 }
 
 void FakeShim::SayState(shim::Phase phase, int32_t pid,
-                        const std::vector<shim::StateExec>& execs) {
+                        const std::vector<shim::StateExec>& execs,
+                        int64_t stdin_offset) {
   shim::StateBody body = {};
   body.protocol_version = shim::kProtocolVersion;
   body.phase = phase;
@@ -166,6 +167,7 @@ void FakeShim::SayState(shim::Phase phase, int32_t pid,
   body.pid = pid;
   body.run = run;
   body.start_time_ns = 1'700'000'000'000'000'000;
+  body.stdin_offset = stdin_offset;
   body.exec_count = static_cast<uint32_t>(execs.size());
   Send(FrameType::kState, 0, &body, sizeof(body), execs.data(),
        execs.size() * sizeof(shim::StateExec));

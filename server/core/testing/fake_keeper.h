@@ -68,7 +68,8 @@ class FakeShim {
   void Listen(const std::string& state_directory);
   void AcceptDaemon();
   void SayState(shim::Phase phase, int32_t pid,
-                const std::vector<shim::StateExec>& execs = {});
+                const std::vector<shim::StateExec>& execs = {},
+                int64_t stdin_offset = 0);
   // The daemon's connection alone.
   void Disconnect() { control_.reset(); }
   bool alive() const { return lock_.is_valid(); }
