@@ -192,15 +192,15 @@ uint64_t Container::Wait(WaitCondition condition, std::optional<int64_t> run,
   return waiters_.Add(holds, std::move(callback));
 }
 
-// The shim knows where input goes on, and a daemon that has just begun does
-// not yet.
-bool Container::InputIsUnknown() const {
+// A daemon that has just begun has not heard of it yet: where input goes on,
+// and which execs there are.
+bool Container::ShimIsUnknown() const {
   return lost_ && IsRunning(state_) && !hub_->has_run();
 }
 
 void Container::Attach(StreamRole role, bool replayed,
                        Callback<Started> callback) {
-  if (role != StreamRole::kLogs && InputIsUnknown()) {
+  if (role != StreamRole::kLogs && ShimIsUnknown()) {
     Defer([this, role, replayed, callback = std::move(callback)]() mutable {
       if (env_->shutting_down) {
         callback(ShuttingDown());
@@ -222,18 +222,21 @@ void Container::Attach(StreamRole role, bool replayed,
 }
 
 void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
+  const bool waits =
+      ShimIsUnknown() || (IsSettling(state_) && state_ != State::kStopping);
   absl::Status status;
-  if (state_ != State::kRunning && IsSettling(state_) &&
-      state_ != State::kStopping) {
-    if (state_ == State::kKilling || state_ == State::kDeleting) {
-      status = CancelledByDelete(id_);
-    } else {
-      Defer([this, args = std::move(args),
-             callback = std::move(callback)]() mutable {
-        Exec(std::move(args), std::move(callback));
-      });
-      return;
-    }
+  if (state_ == State::kKilling || state_ == State::kDeleting) {
+    status = CancelledByDelete(id_);
+  } else if (args.ticket->Abandoned() && args.ticket->id().empty()) {
+    status = CallCancelled();
+  } else if (waits && env_->shutting_down) {
+    status = ShuttingDown();
+  } else if (waits) {
+    Defer([this, args = std::move(args),
+           callback = std::move(callback)]() mutable {
+      Exec(std::move(args), std::move(callback));
+    });
+    return;
   } else if (!IsRunning(state_)) {
     status = StateError("RUNNING");
   } else if (conn_ == nullptr || lost_) {
@@ -252,7 +255,7 @@ void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
 
 void Container::AttachExec(const std::string& exec,
                            Callback<Started> callback) {
-  if (InputIsUnknown()) {
+  if (ShimIsUnknown()) {
     Defer([this, exec, callback = std::move(callback)]() mutable {
       if (env_->shutting_down) {
         callback(ShuttingDown());

@@ -112,7 +112,7 @@ class Container : public std::enable_shared_from_this<Container> {
   absl::Status StateError(std::string_view needed) const;
   std::string Directory() const { return env_->ContainerDirectory(id_); }
   bool StdinIsClosed() const;
-  bool InputIsUnknown() const;
+  bool ShimIsUnknown() const;
   void Defer(Work work) { deferred_.push_back(std::move(work)); }
   // Runs what waited for a state to pass.
   void Settle();

@@ -188,6 +188,7 @@ void Container::OnState(const ShimFrame& frame) {
       if (conn_ != nullptr && IsRunning(state_)) {
         execs_.Adopt(conn_, CurrentRun(), execs);
         UpdateExpected();
+        Settle();  // an exec that waited is none of the state
       }
       return;
     }
@@ -239,7 +240,6 @@ void Container::AdoptRunning(const shim::StateBody& state) {
   UpdateExpected();
   if (state_ == State::kKilling) KillForDelete();
   waiters_.Check();
-  Settle();
 }
 
 void Container::OnShimLost(std::optional<record::ExitRecord> exit) {

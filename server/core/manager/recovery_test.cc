@@ -351,7 +351,7 @@ TEST_F(RecoveryTest, AnOwnerThatIsStillThereOutlivesALostConnection) {
   EXPECT_EQ(frame.As<shim::DisconnectBody>().disconnected, 0u);
 }
 
-TEST_F(RecoveryTest, AnExecBeforeTheShimSaidItsStateIsRefused) {
+TEST_F(RecoveryTest, AnExecBeforeTheShimSaidItsStateWaits) {
   FakeShimPtr shim;
   const std::string id = StartNew(&shim)->id;
   std::string kept;
@@ -366,13 +366,41 @@ TEST_F(RecoveryTest, AnExecBeforeTheShimSaidItsStateIsRefused) {
   Result<Started> early;
   calls_.push_back(execs().Exec(
       {.container = id, .spec = ExecSpec(), .request = {}}, early.Take()));
-  EXPECT_EQ(ReasonOf(early.Get().status()), "SHIM_NOT_ANSWERING");
+  Result<WaitResult> asked = Await(id, WaitCondition::kRunning);
+  ASSERT_TRUE(asked.Get().ok());  // behind it on the queue
+  EXPECT_FALSE(early.IsReady());
   shim->SayState(shim::Phase::kRunning, 4711);
-  Result<WaitExecResult> adopted;
-  calls_.push_back(execs().Wait(kept, adopted.Take()));
-  ASSERT_TRUE(adopted.Get().ok());
-  const Started late = ExecNew(shim.get(), id, 2);
-  EXPECT_EQ(late.pid, 4712);
+  const TestFrame frame = shim->Receive();
+  EXPECT_EQ(frame.type, shim::FrameType::kExec);
+  EXPECT_EQ(frame.target, 2u);
+  shim->Started(4713, 2);
+  ASSERT_TRUE(early.Get().ok()) << early.Get().status().ToString();
+  EXPECT_EQ(early.Get()->pid, 4713);
+  EXPECT_EQ(catalog().ExecById(kept)->state, store::ExecState::kExited);
+}
+
+TEST_F(RecoveryTest, AnExecThatWaitsForTheShimEndsWithTheDaemon) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  Restart();
+  Result<Started> early;
+  calls_.push_back(execs().Exec(
+      {.container = id, .spec = ExecSpec(), .request = {}}, early.Take()));
+  Close();
+  ASSERT_TRUE(early.IsReady());
+  EXPECT_EQ(ReasonOf(early.Get().status()), "SHUTTING_DOWN");
+}
+
+TEST_F(RecoveryTest, AnExecWhileAConnectionIsMadeAnewIsRefused) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  shim->Listen(state_);
+  shim->Disconnect();
+  shim->AcceptDaemon();
+  Result<Started> early;
+  calls_.push_back(execs().Exec(
+      {.container = id, .spec = ExecSpec(), .request = {}}, early.Take()));
+  EXPECT_EQ(ReasonOf(early.Get().status()), "SHIM_NOT_ANSWERING");
 }
 
 TEST_F(RecoveryTest, TheNumberOfAnExecThatIsHeldOpenIsNotGivenAgain) {
