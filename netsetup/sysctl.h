@@ -30,7 +30,8 @@ absl::StatusOr<std::string> SysctlPath(std::string_view key);
 // ENOENT for what this kernel does not have.
 absl::Status WriteSysctl(const Sysctl& sysctl);
 // In their order, until one fails. With a thousand namespaces much cheaper than
-// one by one: to find the net/ipv6 of one, the kernel goes through those of all.
+// one by one: to find the net/ipv6 of one, the kernel goes through those of
+// all.
 absl::Status WriteSysctls(std::span<const Sysctl> sysctls);
 // Without the line feed at its end.
 absl::StatusOr<std::string> ReadSysctl(std::string_view key);
