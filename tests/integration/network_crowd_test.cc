@@ -169,7 +169,7 @@ TEST_F(NetworkCrowdTest, TheLastCostsWhatTheFirstDidAndNothingIsLeft) {
                {"next port", "tcp", kHostAddress, last_port + 1, ""}};
   EXPECT_EQ(WrongAnswers(questions, AskFrom(Outside(), questions)), "");
   EXPECT_THAT(AuditProblems(), IsEmpty());
-  const std::string element = StrCat("tcp . ", kFirstPort, " :");
+  const std::string element = StrCat(" . ", kFirstPort, " :");
   EXPECT_THAT(Run(Host(), {"nft", "list", "ruleset"}), HasSubstr(element));
 
   const absl::Time begin = absl::Now();
