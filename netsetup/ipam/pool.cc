@@ -267,6 +267,11 @@ std::vector<Lease> Pool::TakeExpired(absl::Duration now) {
   return std::exchange(expired_, {});
 }
 
+void Pool::ReturnExpired(std::vector<Lease> leases) {
+  leases.insert(leases.end(), expired_.begin(), expired_.end());
+  expired_ = std::move(leases);
+}
+
 std::optional<Lease> Pool::Find(const IpAddress& address) const {
   const absl::StatusOr<Offset> offset = OffsetOf(address);
   if (!offset.ok()) return std::nullopt;

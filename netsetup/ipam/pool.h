@@ -120,6 +120,12 @@ class Pool {
   // are free, or somebody's again. Their rows may be deleted where they still
   // have the same generation.
   std::vector<Lease> TakeExpired(absl::Duration now);
+  // Those of them whose rows could not be deleted: the next call has them too.
+  void ReturnExpired(std::vector<Lease> leases);
+
+  // Where Allocate goes on, for who takes back what it did.
+  Offset position() const { return cursor_; }
+  void SetPosition(Offset position) { cursor_ = position; }
 
   std::optional<Lease> Find(const IpAddress& address) const;
   // In the order of addresses.

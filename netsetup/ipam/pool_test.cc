@@ -192,6 +192,26 @@ TEST(PoolTest, WhatCouldNotBeCommittedIsTakenBack) {
   EXPECT_EQ(pool.Find(address), before);
 }
 
+TEST(PoolTest, APositionAndEndedQuarantinesComeBack) {
+  Pool pool = Make(Small());
+  const Lease lease = *pool.Allocate("e", kStart);
+  ASSERT_THAT(pool.Release(lease.address, "e", kStart), IsOk());
+  const absl::Duration later = kStart + absl::Seconds(11);
+  const std::vector<Lease> expired = pool.TakeExpired(later);
+  ASSERT_EQ(expired.size(), 1u);
+  EXPECT_THAT(pool.TakeExpired(later), IsEmpty());
+  pool.ReturnExpired(expired);
+  EXPECT_EQ(pool.TakeExpired(later), expired);
+
+  const Offset position = pool.position();
+  EXPECT_EQ(Next(&pool, later), "10.0.0.3");
+  pool.Restore(Address("10.0.0.3"), std::nullopt);
+  EXPECT_EQ(Next(&pool, later), "10.0.0.4");
+  pool.Restore(Address("10.0.0.4"), std::nullopt);
+  pool.SetPosition(position);
+  EXPECT_EQ(Next(&pool, later), "10.0.0.3");
+}
+
 TEST(PoolTest, RowsOfThisBootComeBack) {
   Pool pool = Make(Small());
   ASSERT_THAT(pool.Allocate("a", kStart), IsOk());

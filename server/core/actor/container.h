@@ -130,7 +130,7 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // Networks (container_network.cc).
   using Endpoints = std::vector<store::Endpoint>;
-  absl::Status ReserveNetworks(store::Transaction* transaction);
+  absl::Status CommitStart();
   absl::Status WriteNameFiles(const spec::ContainerSpec& effective);
   OnNetwork AttachesNetworks();
   void OnAttached(uint64_t link, absl::StatusOr<Endpoints> attached);

@@ -89,13 +89,7 @@ void Container::Launch(TicketPtr ticket, absl::Time begin,
   if (start_->ticket->Abandoned() && start_->ticket->id().empty()) {
     status = CallCancelled();
   }
-  store::Transaction intent;
-  if (status.ok()) status = ReserveNetworks(&intent);
-  if (status.ok()) {
-    intent.put_containers.push_back(record_);
-    start_->ticket->AddIntent(&intent, id_);
-    status = Commit(std::move(intent));
-  }
+  if (status.ok()) status = CommitStart();
   start_->clock.Mark("STORE");
   if (status.ok()) MakeCgroups();
   if (status.ok()) status = HostFailure(env_->stock->Create(Directory()));

@@ -79,15 +79,25 @@ void RewriteResolvConf(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-absl::Status Container::ReserveNetworks(store::Transaction* transaction) {
+// The row that says what is about to be made, with what it gets of networks.
+absl::Status Container::CommitStart() {
   const spec::Network& wanted = record_.spec->network;
-  if (wanted.mode != spec::NetworkMode::kAttach) return absl::OkStatus();
-  CAISSON_ASSIGN_OR_RETURN(Reservation reserved,
-                           env_->networks->Reserve(wanted));
-  record_.status.networks = std::move(reserved.endpoints);
-  transaction->put_leases = std::move(reserved.put);
-  transaction->erase_leases = std::move(reserved.erase);
-  return absl::OkStatus();
+  Reservation reserved;
+  if (wanted.mode == spec::NetworkMode::kAttach) {
+    CAISSON_ASSIGN_OR_RETURN(reserved, env_->networks->Reserve(wanted));
+  }
+  store::Transaction intent;
+  record_.status.networks = reserved.endpoints;
+  intent.put_leases = reserved.put;
+  intent.erase_leases = reserved.erase;
+  intent.put_containers.push_back(record_);
+  start_->ticket->AddIntent(&intent, id_);
+  const absl::Status status = Commit(std::move(intent));
+  if (!status.ok()) {
+    record_.status.networks.clear();
+    env_->networks->TakeBack(reserved);
+  }
+  return status;
 }
 
 // Before the plan, which mounts them.

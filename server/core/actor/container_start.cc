@@ -59,13 +59,7 @@ void Container::Start(TicketPtr ticket, absl::Time begin,
 
   record_.intent = store::Intent::kStart;
   record_.kernel.boot_id = env_->facts.boot_id;
-  store::Transaction intent;
-  absl::Status status = ReserveNetworks(&intent);
-  if (status.ok()) {
-    intent.put_containers.push_back(record_);
-    start_->ticket->AddIntent(&intent, id_);
-    status = Commit(std::move(intent));
-  }
+  absl::Status status = CommitStart();
   start_->clock.Mark("STORE");
   if (status.ok()) MakeCgroups();
   if (status.ok()) status = SpawnShim();

@@ -34,12 +34,12 @@ class Connecting final : public Container::NetworkChange {
     Endpoints all = endpoints();
     all.push_back(endpoint_);
     store::Transaction intent;
-    intent.put_leases = std::move(reserved->put);
-    intent.erase_leases = std::move(reserved->erase);
+    intent.put_leases = reserved->put;
+    intent.erase_leases = reserved->erase;
     ticket().AddIntent(&intent, id());
     const absl::Status status = Commit(std::move(all), std::move(intent));
     if (!status.ok()) {
-      networks().Unreserve(endpoint_);  // no row tells of it
+      networks().TakeBack(*reserved);
       return End(status);
     }
     networks().Connect(

@@ -1,15 +1,10 @@
 #include "server/core/network/network_book.h"
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 #include "netsetup/ip_address.h"
-#include "runtime/base/error_detail.h"
-#include "runtime/base/random_id.h"
 #include "runtime/base/status_macros.h"
-#include "runtime/base/str_cat.h"
 #include "server/core/network/host_values.h"
 #include "server/core/network/network_errors.h"
 
@@ -19,353 +14,10 @@ namespace {
 namespace ipam = netsetup::ipam;
 namespace nft = netsetup::nft;
 using netsetup::IpAddress;
-using netsetup::IpPrefix;
-
-// Where ports are chosen from: what IANA leaves to everybody (RFC 6335).
-constexpr int kFirstChosenPort = 49152;
-constexpr int kLastChosenPort = 65535;
 
 using Endpoints = std::vector<store::Endpoint>;
 
-std::string At(const std::string& field, size_t index) {
-  return absl::StrCat(field, "[", index, "]");
-}
-
-absl::Status BadField(const std::string& field, std::string text) {
-  return base::InvalidFields({{field, std::move(text)}});
-}
-
 }  // namespace
-
-// One reservation; what it took is given back unless it is finished.
-class NetworkBook::Reserving {
- public:
-  // `held`: what the container has already.
-  Reserving(NetworkBook* book, const spec::Network& wanted,
-            const std::string& field, const Endpoints& held)
-      : book_(book), wanted_(wanted), field_(field), held_(held) {}
-
-  absl::StatusOr<Reservation> Run() {
-    book_->mutex_.AssertHeld();
-    return Finish(Take());
-  }
-
-  // The one attachment of `wanted`, beside those that are held.
-  absl::StatusOr<Reservation> RunConnect() {
-    book_->mutex_.AssertHeld();
-    return Finish(TakeOneMore());
-  }
-
-  // The one port of `wanted`, of one of those that are held.
-  absl::StatusOr<store::Endpoint> RunPort() {
-    book_->mutex_.AssertHeld();
-    const spec::PortMapping& wanted = wanted_.ports.front();
-    const store::NetworkPtr named =
-        wanted.network.empty() ? nullptr : book_->find_(wanted.network);
-    const bool is_held =
-        std::any_of(held_.begin(), held_.end(), [&named](const auto& endpoint) {
-          return named == nullptr || endpoint.network_id == named->id;
-        });
-    if (!is_held) return NotConnected(wanted.network);
-    out_.endpoints = held_;
-    CAISSON_RETURN_IF_ERROR(Publish(wanted, field_));
-    size_t i = 0;
-    while (out_.endpoints[i].ports == held_[i].ports) ++i;
-    return std::move(out_.endpoints[i]);
-  }
-
- private:
-  absl::StatusOr<Reservation> Finish(const absl::Status& status)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    if (status.ok()) return std::move(out_);
-    for (const store::Endpoint& endpoint : out_.endpoints) {
-      book_->BeginReleaseLocked(endpoint);
-      book_->FinishReleaseLocked(endpoint);
-    }
-    return status;
-  }
-
-  absl::Status Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    for (size_t i = 0; i < wanted_.networks.size(); ++i) {
-      CAISSON_RETURN_IF_ERROR(
-          Attach(wanted_.networks[i],
-                 At(absl::StrCat(field_, ".attach.networks"), i)));
-    }
-    CAISSON_RETURN_IF_ERROR(ChooseDefaultRoute());
-    for (size_t i = 0; i < wanted_.ports.size(); ++i) {
-      CAISSON_RETURN_IF_ERROR(
-          Publish(wanted_.ports[i], At(absl::StrCat(field_, ".ports"), i)));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status TakeOneMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    const spec::NetworkAttachment& wanted = wanted_.networks.front();
-    bool has_default_route = false;
-    for (const store::Endpoint& other : held_) {
-      has_default_route = has_default_route || other.default_route;
-      if (other.interface != wanted.interface) continue;
-      return BadField(absl::StrCat(field_, ".interface"),
-                      "is that of another network already");
-    }
-    if (has_default_route && wanted.default_route.value_or(false)) {
-      return BadField(absl::StrCat(field_, ".default_route"),
-                      "is set for another network already");
-    }
-    CAISSON_RETURN_IF_ERROR(Attach(wanted, field_));
-    store::Endpoint& endpoint = out_.endpoints.front();
-    if (!wanted.default_route.has_value()) {
-      endpoint.default_route = !has_default_route && !endpoint.gateways.empty();
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Attach(const spec::NetworkAttachment& wanted,
-                      const std::string& field)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    const store::NetworkPtr network = book_->find_(wanted.network);
-    const auto entry = network == nullptr ? book_->networks_.end()
-                                          : book_->networks_.find(network->id);
-    if (entry == book_->networks_.end() || entry->second.closed) {
-      return NetworkNotFound(wanted.network);
-    }
-    for (const store::Endpoint& other : held_) {
-      if (other.network_id == network->id) {
-        return AlreadyConnected(network->name);
-      }
-    }
-    for (const store::Endpoint& other : out_.endpoints) {
-      if (other.network_id == network->id) {
-        return BadField(absl::StrCat(field, ".network"),
-                        "names a network a second time");
-      }
-    }
-    out_.endpoints.emplace_back();
-    store::Endpoint& endpoint = out_.endpoints.back();
-    endpoint.id = base::RandomId();
-    endpoint.network_id = network->id;
-    endpoint.network_name = network->name;
-    endpoint.interface = InterfaceFor(wanted);
-    endpoint.mac = wanted.mac;
-    endpoint.aliases = wanted.aliases;
-    endpoint.routes = wanted.routes;
-    endpoint.ingress = wanted.ingress;
-    endpoint.egress = wanted.egress;
-    endpoint.default_route = wanted.default_route.value_or(false);
-    CAISSON_RETURN_IF_ERROR(
-        TakeAddresses(wanted, field, &entry->second, &endpoint));
-    // An interface that the host itself would be given, or none.
-    if (network->spec->internal) endpoint.gateways.clear();
-    entry->second.endpoints.insert(endpoint.id);
-    return absl::OkStatus();
-  }
-
-  // "eth<n>", the first that no attachment names.
-  std::string InterfaceFor(const spec::NetworkAttachment& wanted) const {
-    if (!wanted.interface.empty()) return wanted.interface;
-    for (int n = 0;; ++n) {
-      std::string name = absl::StrCat("eth", n);
-      const auto is_taken = [&name](const auto& other) {
-        return other.interface == name;
-      };
-      if (std::none_of(wanted_.networks.begin(), wanted_.networks.end(),
-                       is_taken) &&
-          std::none_of(held_.begin(), held_.end(), is_taken) &&
-          std::none_of(out_.endpoints.begin(), out_.endpoints.end(),
-                       is_taken)) {
-        return name;
-      }
-    }
-  }
-
-  absl::Status TakeAddresses(const spec::NetworkAttachment& wanted,
-                             const std::string& field, Entry* entry,
-                             store::Endpoint* endpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    std::set<int> families;
-    for (size_t i = 0; i < wanted.addresses.size(); ++i) {
-      const std::string path = At(absl::StrCat(field, ".addresses"), i);
-      const auto address = netsetup::ParseIpAddress(wanted.addresses[i]);
-      if (!address.ok()) return BadField(path, "is no IP address");
-      CAISSON_RETURN_IF_ERROR(TakeAddress(*address, path, entry, endpoint));
-      families.insert(address->family());
-    }
-    // One of each family that the network has.
-    std::map<int, absl::Status> exhausted;
-    for (size_t i = 0; i < entry->pools.size(); ++i) {
-      ipam::Pool& pool = entry->pools[i];
-      const int family = pool.config().subnet.address.family();
-      if (families.contains(family)) continue;
-      const auto lease = pool.Allocate(endpoint->id, book_->clock_());
-      if (!lease.ok()) {
-        exhausted[family] =
-            NoFreeAddress(endpoint->network_name, lease.status());
-        continue;
-      }
-      families.insert(family);
-      exhausted.erase(family);
-      Hold(*entry, i, *lease, endpoint);
-    }
-    return exhausted.empty() ? absl::OkStatus() : exhausted.begin()->second;
-  }
-
-  absl::Status TakeAddress(const IpAddress& address, const std::string& path,
-                           Entry* entry, store::Endpoint* endpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    for (size_t i = 0; i < entry->pools.size(); ++i) {
-      ipam::Pool& pool = entry->pools[i];
-      if (!pool.config().subnet.Contains(address)) continue;
-      const auto lease =
-          pool.AllocateAt(address, endpoint->id, book_->clock_());
-      if (lease.ok()) {
-        Hold(*entry, i, *lease, endpoint);
-        return absl::OkStatus();
-      }
-      if (absl::IsAlreadyExists(lease.status())) {
-        return AddressInUse(endpoint->network_name, address.ToString());
-      }
-      return BadField(path, std::string(lease.status().message()));
-    }
-    return BadField(path, base::StrCat("is in no subnet of network '",
-                                       endpoint->network_name, "'"));
-  }
-
-  void Hold(Entry& entry, size_t index, const ipam::Lease& pending,
-            store::Endpoint* endpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    ipam::Pool& pool = entry.pools[index];
-    // The container's own row tells whether its start was completed.
-    const auto lease = pool.Activate(pending.address, endpoint->id);
-    out_.put.push_back(
-        RowOf(endpoint->network_id, lease.ok() ? *lease : pending));
-    for (const ipam::Lease& expired : pool.TakeExpired(book_->clock_())) {
-      out_.erase.push_back(RowOf(endpoint->network_id, expired));
-    }
-    const IpPrefix prefix = {pending.address, pool.config().subnet.length};
-    endpoint->addresses.push_back(prefix.ToString());
-    const std::string& gateway = entry.subnets[index].gateway;
-    if (!gateway.empty()) endpoint->gateways.push_back(gateway);
-  }
-
-  // The first attachment that has a way out, unless one is named.
-  absl::Status ChooseDefaultRoute() {
-    size_t wanted = 0;
-    for (size_t i = 0; i < wanted_.networks.size(); ++i) {
-      if (!wanted_.networks[i].default_route.value_or(false)) continue;
-      if (++wanted > 1) {
-        return BadField(
-            absl::StrCat(At(absl::StrCat(field_, ".attach.networks"), i),
-                         ".default_route"),
-            "is set for two attachments");
-      }
-    }
-    if (wanted > 0) return absl::OkStatus();
-    for (size_t i = 0; i < out_.endpoints.size(); ++i) {
-      store::Endpoint& endpoint = out_.endpoints[i];
-      if (endpoint.gateways.empty()) continue;
-      if (wanted_.networks[i].default_route.has_value()) continue;
-      endpoint.default_route = true;
-      return absl::OkStatus();
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Publish(const spec::PortMapping& wanted,
-                       const std::string& field)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    store::PublishedPort port;
-    port.protocol = wanted.protocol.empty() ? "tcp" : wanted.protocol;
-    port.host_ip = wanted.host_ip.empty() ? "127.0.0.1" : wanted.host_ip;
-    port.host_port = wanted.host_port;
-    port.container_port = wanted.container_port;
-    port.count = std::max(wanted.count, 1);
-    const auto host = netsetup::ParseIpAddress(port.host_ip);
-    if (!host.ok())
-      return BadField(absl::StrCat(field, ".host_ip"), "is no IP address");
-    store::Endpoint* endpoint = nullptr;
-    CAISSON_ASSIGN_OR_RETURN(endpoint, EndpointFor(wanted, *host, field));
-    if (port.host_port == 0) return PublishAnywhere(port, endpoint);
-    if (!book_->probe_(port)) return PortInUse(port, "a process of the host");
-    CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
-                             ElementsOf(port, *endpoint, field));
-    if (!TakePorts(elements)) return PortInUse(port, "a container");
-    endpoint->ports.push_back(port);
-    return absl::OkStatus();
-  }
-
-  // None of them is there yet, not even for the same container.
-  bool TakePorts(const std::vector<nft::Element>& elements)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    const auto applied = book_->ports_.Apply({.add = elements, .remove = {}});
-    if (!applied.ok()) return false;
-    if (applied->add.size() == elements.size()) return true;
-    book_->ports_.Undo(*applied);
-    return false;
-  }
-
-  // The next ports that nobody has.
-  absl::Status PublishAnywhere(store::PublishedPort port,
-                               store::Endpoint* endpoint)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    constexpr int kPorts = kLastChosenPort - kFirstChosenPort + 1;
-    for (int tried = 0; tried < kPorts; ++tried) {
-      port.host_port = kFirstChosenPort + book_->next_port_;
-      book_->next_port_ = (book_->next_port_ + 1) % kPorts;
-      if (port.host_port + port.count - 1 > kLastChosenPort) continue;
-      CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
-                               ElementsOf(port, *endpoint, field_));
-      if (!TakePorts(elements)) continue;
-      if (book_->probe_(port)) {
-        endpoint->ports.push_back(port);
-        return absl::OkStatus();
-      }
-      base::IgnoreError(
-          book_->ports_.Apply({.add = {}, .remove = elements}).status(),
-          "what is not there is no error");
-    }
-    return PortInUse(port, "every port to choose from");
-  }
-
-  absl::StatusOr<std::vector<nft::Element>> ElementsOf(
-      const store::PublishedPort& port, const store::Endpoint& endpoint,
-      const std::string& field) const {
-    auto elements = PortElements(port, endpoint);
-    if (!elements.ok()) {
-      return BadField(field, std::string(elements.status().message()));
-    }
-    return elements;
-  }
-
-  // The attachment whose container address the port leads to.
-  absl::StatusOr<store::Endpoint*> EndpointFor(const spec::PortMapping& wanted,
-                                               const IpAddress& host,
-                                               const std::string& field) {
-    const store::NetworkPtr named =
-        wanted.network.empty() ? nullptr : book_->find_(wanted.network);
-    if (!wanted.network.empty() && named == nullptr) {
-      return NetworkNotFound(wanted.network);
-    }
-    for (store::Endpoint& endpoint : out_.endpoints) {
-      if (named != nullptr && endpoint.network_id != named->id) continue;
-      const store::NetworkPtr network = book_->find_(endpoint.network_id);
-      if (network == nullptr || !IsFiltered(*network)) continue;
-      for (const std::string& text : endpoint.addresses) {
-        const auto address = netsetup::ParseIpPrefix(text);
-        if (address.ok() && address->address.family() == host.family()) {
-          return &endpoint;
-        }
-      }
-    }
-    return BadField(field, base::StrCat("no attachment has an address that '",
-                                        host.ToString(), "' can lead to"));
-  }
-
-  NetworkBook* const book_;
-  const spec::Network& wanted_;
-  const std::string& field_;
-  const Endpoints& held_;
-  Reservation out_;
-};
 
 NetworkBook::NetworkBook(std::string boot_id, Find find, PortProbe probe,
                          Clock clock)
@@ -376,6 +28,7 @@ NetworkBook::NetworkBook(std::string boot_id, Find find, PortProbe probe,
 
 absl::Status NetworkBook::Add(const store::NetworkRecord& network) {
   Entry entry;
+  entry.id = network.id;
   entry.subnets = network.subnets;
   for (const spec::Subnet& subnet : network.subnets) {
     CAISSON_ASSIGN_OR_RETURN(ipam::PoolConfig config, PoolConfigOf(subnet));
@@ -440,28 +93,41 @@ void NetworkBook::Remove(const std::string& network_id) {
   networks_.erase(network_id);
 }
 
-absl::StatusOr<Reservation> NetworkBook::Reserve(const spec::Network& wanted,
-                                                 const std::string& field) {
+void NetworkBook::TakeBack(const Reservation& reservation) {
   absl::MutexLock lock(&mutex_);
-  return Reserving(this, wanted, field, {}).Run();
+  TakeBackLocked(reservation);
 }
 
-absl::StatusOr<Reservation> NetworkBook::ReserveConnect(
-    const std::vector<store::Endpoint>& held,
-    const spec::NetworkAttachment& wanted, const std::string& field) {
-  spec::Network network;
-  network.networks = {wanted};
-  absl::MutexLock lock(&mutex_);
-  return Reserving(this, network, field, held).RunConnect();
-}
-
-absl::StatusOr<store::Endpoint> NetworkBook::ReservePort(
-    const std::vector<store::Endpoint>& held, const spec::PortMapping& wanted,
-    const std::string& field) {
-  spec::Network network;
-  network.ports = {wanted};
-  absl::MutexLock lock(&mutex_);
-  return Reserving(this, network, field, held).RunPort();
+void NetworkBook::TakeBackLocked(const Reservation& reservation) {
+  for (const store::Endpoint& endpoint : reservation.endpoints) {
+    for (const store::PublishedPort& port : endpoint.ports) {
+      ReleasePortLocked(endpoint, port);
+    }
+    const auto entry = networks_.find(endpoint.network_id);
+    if (entry != networks_.end()) entry->second.endpoints.erase(endpoint.id);
+  }
+  for (const store::LeaseRow& row : reservation.put) {
+    const auto lease = LeaseOf(row);
+    ipam::Pool* const pool =
+        lease.ok() ? PoolOf(row.network_id, lease->address) : nullptr;
+    if (pool == nullptr) continue;
+    const auto held = pool->Find(lease->address);
+    if (!held.has_value() || held->endpoint != lease->endpoint) continue;
+    std::optional<ipam::Lease> before;
+    for (const store::LeaseRow& old : reservation.replaced) {
+      if (old.network_id != row.network_id || old.address != row.address) {
+        continue;
+      }
+      if (const auto replaced = LeaseOf(old); replaced.ok()) before = *replaced;
+    }
+    pool->Restore(lease->address, std::move(before));
+  }
+  for (const store::LeaseRow& row : reservation.erase) {
+    const auto lease = LeaseOf(row);
+    ipam::Pool* const pool =
+        lease.ok() ? PoolOf(row.network_id, lease->address) : nullptr;
+    if (pool != nullptr) pool->ReturnExpired({*lease});
+  }
 }
 
 absl::Status NetworkBook::Adopt(const store::Endpoint& endpoint) {
@@ -504,9 +170,9 @@ void NetworkBook::Release(const Endpoints& endpoints) {
   }
 }
 
-ipam::Pool* NetworkBook::PoolOf(const store::Endpoint& endpoint,
+ipam::Pool* NetworkBook::PoolOf(const std::string& network_id,
                                 const IpAddress& address) {
-  const auto entry = networks_.find(endpoint.network_id);
+  const auto entry = networks_.find(network_id);
   if (entry == networks_.end()) return nullptr;
   for (ipam::Pool& pool : entry->second.pools) {
     if (pool.config().subnet.Contains(address)) return &pool;
@@ -520,7 +186,7 @@ std::vector<store::LeaseRow> NetworkBook::BeginReleaseLocked(
   for (const std::string& text : endpoint.addresses) {
     const auto prefix = netsetup::ParseIpPrefix(text);
     if (!prefix.ok()) continue;
-    ipam::Pool* const pool = PoolOf(endpoint, prefix->address);
+    ipam::Pool* const pool = PoolOf(endpoint.network_id, prefix->address);
     if (pool == nullptr) continue;
     const auto held = pool->Find(prefix->address);
     if (!held.has_value() || held->endpoint != endpoint.id) continue;
@@ -544,7 +210,7 @@ void NetworkBook::FinishReleaseLocked(const store::Endpoint& endpoint) {
   for (const std::string& text : endpoint.addresses) {
     const auto prefix = netsetup::ParseIpPrefix(text);
     if (!prefix.ok()) continue;
-    ipam::Pool* const pool = PoolOf(endpoint, prefix->address);
+    ipam::Pool* const pool = PoolOf(endpoint.network_id, prefix->address);
     if (pool != nullptr) pool->FinishRelease(prefix->address, endpoint.id);
   }
 }

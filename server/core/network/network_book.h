@@ -38,6 +38,8 @@ struct Reservation {
   // endpoints.
   std::vector<store::LeaseRow> put;
   std::vector<store::LeaseRow> erase;
+  // What addresses were before that were in quarantine and asked for by name.
+  std::vector<store::LeaseRow> replaced;
 };
 
 class NetworkBook {
@@ -66,10 +68,18 @@ class NetworkBook {
   // Forgets all leases of the network, those in quarantine too.
   void Remove(const std::string& network_id);
 
+  // What gives something away is in network_reserve.cc. What is refused leaves
+  // the book as it was.
+  //
   // All that a container wants, or nothing. `field` is the path of `wanted` in
   // the request. INVALID_FIELD, NETWORK_NOT_FOUND, ADDRESS_IN_USE,
   // NO_FREE_ADDRESS, PORT_IN_USE.
   absl::StatusOr<Reservation> Reserve(const spec::Network& wanted,
+                                      const std::string& field);
+
+  // What Reserve would give now, and nothing is taken. The ids are made up: a
+  // name of a link that follows from them is not the one that it will have.
+  absl::StatusOr<Reservation> Preview(const spec::Network& wanted,
                                       const std::string& field);
 
   // The same for one more attachment, or one more port, of a container that
@@ -81,6 +91,10 @@ class NetworkBook {
   absl::StatusOr<store::Endpoint> ReservePort(
       const std::vector<store::Endpoint>& held, const spec::PortMapping& wanted,
       const std::string& field);
+
+  // Makes a reservation undone whose transaction was not committed: its
+  // addresses need no rest, since nobody used them.
+  void TakeBack(const Reservation& reservation);
 
   // An endpoint of a container that runs: found at the start of the daemon.
   absl::Status Adopt(const store::Endpoint& endpoint);
@@ -106,6 +120,7 @@ class NetworkBook {
 
  private:
   struct Entry {
+    std::string id;
     std::vector<netsetup::ipam::Pool> pools;
     std::vector<spec::Subnet> subnets;
     std::set<std::string> endpoints;
@@ -114,8 +129,10 @@ class NetworkBook {
   class Reserving;
 
   // Where the address comes from; null: from none.
-  netsetup::ipam::Pool* PoolOf(const store::Endpoint& endpoint,
+  netsetup::ipam::Pool* PoolOf(const std::string& network_id,
                                const netsetup::IpAddress& address)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeBackLocked(const Reservation& reservation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<store::LeaseRow> BeginReleaseLocked(
       const store::Endpoint& endpoint) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

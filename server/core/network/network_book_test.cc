@@ -70,6 +70,14 @@ class NetworkBookTest : public ::testing::Test {
     return book_.Reserve(wanted, "spec.network");
   }
 
+  // With its rows written.
+  std::vector<store::LeaseRow> ReleaseAll(const Reservation& reservation) {
+    std::vector<store::LeaseRow> rows =
+        book_.BeginRelease(reservation.endpoints);
+    book_.FinishRelease(reservation.endpoints);
+    return rows;
+  }
+
   std::map<std::string, store::NetworkPtr> networks_;
   int busy_port_ = -1;
   absl::Duration now_ = absl::Seconds(100);
@@ -205,6 +213,93 @@ TEST_F(NetworkBookTest, AReservationTakesAllOrNothing) {
   EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
   wanted.networks.pop_back();
   EXPECT_TRUE(Reserve(wanted).ok()) << "the address is free again";
+}
+
+TEST_F(NetworkBookTest, WhatFailsLeavesTheBookAsItWas) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("full", "10.2.0.0/30", "10.2.0.1");
+  ASSERT_TRUE(Reserve(Wanting({"full"})).ok());
+  const auto old = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(old.ok());
+  const std::vector<store::LeaseRow> rested = ReleaseAll(*old);
+  now_ += absl::Seconds(11);
+  spec::Network resting = Wanting({"a"});
+  resting.networks[0].addresses = {"10.1.0.3"};
+  const auto rests = Reserve(resting);
+  ASSERT_TRUE(rests.ok());
+  EXPECT_EQ(rests->erase, rested);
+  book_.Release(rests->endpoints);
+
+  spec::Network by_name = Wanting({"a", "full"});
+  by_name.networks[0].addresses = {"10.1.0.3"};
+  EXPECT_EQ(ReasonOf(Reserve(by_name).status()), "NO_FREE_ADDRESS");
+  EXPECT_EQ(ReasonOf(Reserve(Wanting({"a", "full"})).status()),
+            "NO_FREE_ADDRESS");
+  busy_port_ = 8080;
+  spec::Network with_port = Wanting({"a"});
+  with_port.ports = {{.container_port = 79},
+                     {.container_port = 80, .host_port = 8080}};
+  EXPECT_EQ(ReasonOf(Reserve(with_port).status()), "PORT_IN_USE");
+
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
+  with_port.ports.pop_back();
+  const auto got = Reserve(with_port);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->endpoints[0].ports[0].host_port, 49152);
+  // .3 is the next one, and rests: it was given back to its quarantine.
+  EXPECT_THAT(got->endpoints[0].addresses, ElementsAre("10.1.0.4/24"));
+}
+
+TEST_F(NetworkBookTest, AReservationThatIsNotCommittedIsTakenBack) {
+  AddNetwork("a", "10.1.0.0/29", "10.1.0.1");
+  const auto old = Reserve(Wanting({"a"}));
+  ASSERT_TRUE(old.ok());
+  const std::vector<store::LeaseRow> rested = ReleaseAll(*old);
+  now_ += absl::Seconds(11);
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 80, .host_port = 8080}};
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->erase, rested);
+  book_.TakeBack(*got);
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
+  std::vector<std::string> addresses;
+  for (int i = 0; i < 5; ++i) {
+    const auto again = Reserve(i == 0 ? wanted : Wanting({"a"}));
+    ASSERT_TRUE(again.ok()) << i << ": none rests: " << again.status();
+    if (i == 0) {
+      EXPECT_EQ(again->erase, rested);
+    }
+  }
+}
+
+TEST_F(NetworkBookTest, APreviewTellsWhatAReservationWillGive) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  AddNetwork("b", "fd00::/64", "fd00::1");
+  spec::Network wanted = Wanting({"a", "b"});
+  wanted.ports = {{.container_port = 80}};
+  const auto first = book_.Preview(wanted, "spec.network");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = book_.Preview(wanted, "spec.network");
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(first->endpoints, second->endpoints);
+  EXPECT_NE(first->endpoints[0].id, first->endpoints[1].id);
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 0u);
+
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok());
+  ASSERT_THAT(got->endpoints, SizeIs(2));
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(got->endpoints[i].addresses, first->endpoints[i].addresses);
+    EXPECT_EQ(got->endpoints[i].ports, first->endpoints[i].ports);
+    EXPECT_EQ(got->endpoints[i].default_route,
+              first->endpoints[i].default_route);
+  }
+  wanted.ports[0].host_port = got->endpoints[0].ports[0].host_port;
+  EXPECT_EQ(ReasonOf(book_.Preview(wanted, "spec.network").status()),
+            "PORT_IN_USE");
+  EXPECT_EQ(ReasonOf(book_.Preview(Wanting({"c"}), "spec.network").status()),
+            "NETWORK_NOT_FOUND");
 }
 
 TEST_F(NetworkBookTest, PortsHaveOneOwner) {

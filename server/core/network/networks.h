@@ -81,6 +81,8 @@ class Networks {
   // What a container wants, or nothing; as NetworkBook. The endpoints are to be
   // in the container's record, and the rows in the transaction with it.
   absl::StatusOr<Reservation> Reserve(const spec::Network& wanted);
+  // Of a reservation whose transaction was not committed.
+  void TakeBack(const Reservation& reservation) { book_.TakeBack(reservation); }
   // Makes the endpoints in the namespace, or leaves nothing of them.
   void Attach(const std::string& container_id, Endpoints endpoints,
               base::UniqueFd netns,
@@ -99,8 +101,6 @@ class Networks {
   void FinishRelease(const Endpoints& endpoints) {
     book_.FinishRelease(endpoints);
   }
-  // The same, where no row told of the endpoint.
-  void Unreserve(const store::Endpoint& endpoint) { book_.Release({endpoint}); }
 
   // The DNS servers that a container with these endpoints shall ask.
   std::vector<std::string> NameServersOf(const Endpoints& endpoints) const;
