@@ -88,6 +88,15 @@ std::vector<const Endpoint*> ToLookInto(const Desired& desired,
 
 }  // namespace
 
+// The host and those of its containers that have to be looked into.
+struct Host::Seen {
+  std::optional<Socket> socket;
+  // A map keeps its elements in place.
+  std::map<std::string, Container> containers;
+  Observed observed;
+  Places places;
+};
+
 Host::Host(std::string instance, Netns netns)
     : instance_(std::move(instance)), netns_(std::move(netns)) {}
 
@@ -163,53 +172,54 @@ absl::Status Host::Detach(const Network& network, const Endpoint& endpoint,
       Apply(PlanDetach(instance_, network, endpoint, how, observed), places));
 }
 
-absl::StatusOr<std::vector<Recovered>> Host::Recover(
+absl::Status Host::LookForRecover(
     const Desired& desired,
-    const std::function<int(const std::string& endpoint_id)>& netns_of) const {
-  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
-  CAISSON_ASSIGN_OR_RETURN(Observed observed, Observe(&socket));
-  Places places = {.host = {netns_.fd.get(), &socket}};
-  // A map keeps its elements in place.
-  std::map<std::string, Container> containers;
-  for (const Endpoint* endpoint : ToLookInto(desired, observed)) {
+    const std::function<int(const std::string& endpoint_id)>& netns_of,
+    Seen* seen) const {
+  CAISSON_ASSIGN_OR_RETURN(seen->socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(seen->observed, Observe(&*seen->socket));
+  seen->places = {.host = {netns_.fd.get(), &*seen->socket}};
+  for (const Endpoint* endpoint : ToLookInto(desired, seen->observed)) {
     absl::StatusOr<Container> opened = OpenContainer(netns_of(endpoint->id));
     // Its part of the plan then fails for want of the namespace.
     if (!opened.ok()) continue;
-    Container& kept = containers[endpoint->id] = *std::move(opened);
-    if (!ObserveInside(&*kept.socket, endpoint->id, &observed).ok()) continue;
-    places.containers[endpoint->id] = {kept.fd, &*kept.socket};
+    Container& kept = seen->containers[endpoint->id] = *std::move(opened);
+    if (!ObserveInside(&*kept.socket, endpoint->id, &seen->observed).ok()) {
+      continue;
+    }
+    seen->places.containers[endpoint->id] = {kept.fd, &*kept.socket};
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Recovered>> Host::Recover(
+    const Desired& desired,
+    const std::function<int(const std::string& endpoint_id)>& netns_of) const {
+  Seen seen;
+  CAISSON_RETURN_IF_ERROR(LookForRecover(desired, netns_of, &seen));
   std::vector<Recovered> recovered;
-  for (Part& part : PlanNetwork(instance_, desired, observed)) {
+  for (Part& part : PlanNetwork(instance_, desired, seen.observed)) {
     Recovered one = {.network_id = part.network_id,
                      .endpoint_id = part.endpoint_id,
                      .steps = DescribeAll(part.plan),
                      .status = part.problem};
-    if (one.status.ok()) one.status = Finish(Apply(part.plan, places));
+    if (one.status.ok()) one.status = Finish(Apply(part.plan, seen.places));
     recovered.push_back(std::move(one));
   }
   return recovered;
 }
 
-absl::StatusOr<std::vector<std::string>> Host::ExplainAttach(
-    const Network& network, const Endpoint& endpoint) const {
-  CAISSON_RETURN_IF_ERROR(ValidateEndpoint(network, endpoint));
-  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
-  CAISSON_ASSIGN_OR_RETURN(const Observed observed,
-                           ObserveForAttach(&socket, network));
-  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
-                           PlanAttach(instance_, network, endpoint, observed));
-  return DescribeAll(plan);
+absl::StatusOr<std::vector<Part>> Host::PlanRecover(
+    const Desired& desired,
+    const std::function<int(const std::string& endpoint_id)>& netns_of) const {
+  Seen seen;
+  CAISSON_RETURN_IF_ERROR(LookForRecover(desired, netns_of, &seen));
+  return PlanNetwork(instance_, desired, seen.observed);
 }
 
-absl::StatusOr<std::vector<std::string>> Host::ExplainCreate(
-    const Network& network) const {
-  CAISSON_RETURN_IF_ERROR(ValidateNetwork(network));
+absl::StatusOr<Observed> Host::Look() const {
   CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
-  CAISSON_ASSIGN_OR_RETURN(const Observed observed, Observe(&socket));
-  CAISSON_ASSIGN_OR_RETURN(const Plan plan,
-                           PlanCreateNetwork(instance_, network, observed));
-  return DescribeAll(plan);
+  return Observe(&socket);
 }
 
 absl::StatusOr<LinkCounters> Host::Counters(const Network& network,

@@ -75,11 +75,15 @@ class Host {
       const Desired& desired,
       const std::function<int(const std::string& endpoint_id)>& netns_of) const;
 
-  // What Attach would do.
-  absl::StatusOr<std::vector<std::string>> ExplainAttach(
-      const Network& network, const Endpoint& endpoint) const;
-  absl::StatusOr<std::vector<std::string>> ExplainCreate(
-      const Network& network) const;
+  // What Recover would do.
+  absl::StatusOr<std::vector<Part>> PlanRecover(
+      const Desired& desired,
+      const std::function<int(const std::string& endpoint_id)>& netns_of) const;
+
+  // What plans of networks and endpoints start from; no container is looked
+  // into.
+  absl::StatusOr<Observed> Look() const;
+  const std::string& instance() const { return instance_; }
 
   // As the container counts: what it received is rx. NOT_FOUND when the
   // endpoint is not attached.
@@ -91,7 +95,14 @@ class Host {
   absl::StatusOr<std::vector<Link>> ListOwnLinks() const;
 
  private:
+  struct Seen;
+
   Host(std::string instance, Netns netns);
+
+  absl::Status LookForRecover(
+      const Desired& desired,
+      const std::function<int(const std::string& endpoint_id)>& netns_of,
+      Seen* seen) const;
 
   std::string instance_;
   // To give moved devices back.

@@ -51,6 +51,10 @@ struct Observed {
   uint32_t DefaultMtu() const;
 };
 
+// What Observe would see of the host's namespace once `plan` is done, as far as
+// plans read it: to plan what comes next before anything is done.
+Observed After(const Plan& plan, Observed observed);
+
 // The host's side of a network: its bridge with MAC, addresses and MTU, and
 // forwarding unless it is internal. Repairs what differs; empty when all is as
 // it shall be. Reads everything but `inside`.

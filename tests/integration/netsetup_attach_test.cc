@@ -116,6 +116,17 @@ class RootAttachTest : public NetworkWorld {
                ReadSysctlIn("", "net/ipv4/ip_forward"),
                ReadSysctlIn("", "net/ipv6/conf/all/forwarding")));
   }
+  // What Attach will do.
+  absl::StatusOr<std::vector<std::string>> StepsOf(const Network& network,
+                                                   const Endpoint& endpoint) {
+    CAISSON_ASSIGN_OR_RETURN(const netsetup::Observed observed, host_->Look());
+    CAISSON_ASSIGN_OR_RETURN(
+        const netsetup::Plan plan,
+        netsetup::PlanAttach(kInstance, network, endpoint, observed));
+    std::vector<std::string> steps;
+    for (const netsetup::Op& op : plan) steps.push_back(Describe(op));
+    return steps;
+  }
   static std::vector<absl::Status> StatusesOf(
       const absl::StatusOr<std::vector<Recovered>>& recovered) {
     std::vector<absl::Status> statuses = {recovered.status()};
@@ -396,7 +407,7 @@ TEST_P(RootAttachFaultTest, AfterAnyFailedStepNothingIsLeft) {
   }
   const Netns& netns = AddContainer("c1");
   CAISSON_ASSERT_OK_AND_ASSIGN(const std::vector<std::string> steps,
-                               host_->ExplainAttach(network, endpoint));
+                               StepsOf(network, endpoint));
   const std::string before = HostState();
   for (size_t fail = 0; fail < steps.size(); ++fail) {
     const auto attached =
@@ -434,7 +445,7 @@ TEST_P(RootAttachFaultTest, AfterADeathAtAnyStepDetachLeavesNothing) {
   }
   const Netns& netns = AddContainer("c1");
   CAISSON_ASSERT_OK_AND_ASSIGN(const std::vector<std::string> steps,
-                               host_->ExplainAttach(network, endpoint));
+                               StepsOf(network, endpoint));
   const std::vector<std::string> before = LinkNames();
   for (size_t death = 1; death <= steps.size(); ++death) {
     const pid_t child = ::fork();
