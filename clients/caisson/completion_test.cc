@@ -71,7 +71,7 @@ TEST(BashCompletionTest, OffersContainers) {
 
 TEST(BashCompletionTest, OffersNetworksAndFlagsBehindTwoWords) {
   EXPECT_EQ(Offered("caisson network ''"),
-            "create ls inspect rm connect disconnect\n");
+            "create ls inspect explain rm connect disconnect\n");
   EXPECT_EQ(Offered("caisson network rm ''"), "network\n");
   EXPECT_EQ(Offered("caisson network rm --f"), "--force\n");
   EXPECT_EQ(Offered("caisson network create --sub"), "--subnet\n");

@@ -72,6 +72,7 @@ std::unique_ptr<Verb> MakeLogs();
 std::unique_ptr<Verb> MakeNetworkConnect();
 std::unique_ptr<Verb> MakeNetworkCreate();
 std::unique_ptr<Verb> MakeNetworkDisconnect();
+std::unique_ptr<Verb> MakeNetworkExplain();
 std::unique_ptr<Verb> MakeNetworkInspect();
 std::unique_ptr<Verb> MakeNetworkLs();
 std::unique_ptr<Verb> MakeNetworkRm();

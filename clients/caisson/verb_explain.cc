@@ -5,6 +5,7 @@
 
 #include "clients/caisson/container_flags.h"
 #include "clients/caisson/format_flag.h"
+#include "clients/caisson/plan_text.h"
 #include "clients/caisson/reference.h"
 #include "clients/caisson/verb.h"
 #include "clients/cpp/error.h"
@@ -12,31 +13,6 @@
 namespace caisson::cli {
 
 namespace {
-
-constexpr size_t kWhyColumn = 72;
-
-// Who does the steps of a stage.
-std::string StageTitle(const std::string& stage) {
-  if (stage == "PREPARE") return "PREPARE: the shim, before the process exists";
-  if (stage == "PARENT") return "PARENT: the shim, beside the new process";
-  if (stage == "CHILD") return "CHILD: the new process, in its namespaces";
-  if (stage == "EXEC") return "EXEC: the new process, last";
-  return stage;
-}
-
-std::string StepText(const v1::PlanStep& step, bool why, bool colours) {
-  std::string number = std::to_string(step.index());
-  number.insert(0, number.size() < 4 ? 4 - number.size() : 0, ' ');
-  std::string line = number + "  " + client::OneLine(step.text());
-  if (!why || step.why().empty()) return line + "\n";
-  if (line.size() + 2 < kWhyColumn) {
-    line.resize(kWhyColumn, ' ');
-  } else {
-    line += "\n" + std::string(kWhyColumn, ' ');
-  }
-  const std::string reason = "# " + client::OneLine(step.why());
-  return line + (colours ? "\x1b[2m" + reason + "\x1b[0m" : reason) + "\n";
-}
 
 class ExplainVerb : public Verb {
  public:
@@ -91,20 +67,11 @@ class ExplainVerb : public Verb {
   }
 
   std::string TextOf(const v1::Plan& plan) const {
-    const bool colours = WantColours();
     std::string text;
     for (const std::string& line : plan.summary()) {
       text += client::OneLine(line) + "\n";
     }
-    std::string stage;
-    for (const v1::PlanStep& step : plan.steps()) {
-      if (step.stage() != stage) {
-        stage = step.stage();
-        const std::string title = StageTitle(stage);
-        text += "\n" + (colours ? "\x1b[1m" + title + "\x1b[0m" : title) + "\n";
-      }
-      text += StepText(step, !no_why_, colours);
-    }
+    text += StepsText(plan.steps(), !no_why_);
     for (const std::string& feature : plan.missing_features()) {
       text += "\nThe host cannot: " + client::OneLine(feature) + "\n";
     }

@@ -41,6 +41,17 @@ struct DeleteNetworkArgs {
   RequestKey request;
 };
 
+// One of them.
+struct ExplainNetworkArgs {
+  std::optional<spec::NetworkSpec> spec;
+  std::string network;
+};
+struct NetworkExplanation {
+  NetworkPtr network;                // of a spec: as it would be, no id
+  std::vector<PlanStep> steps;       // to make or repair it; none: all is well
+  std::vector<std::string> present;  // what the host has of it, for people
+};
+
 // Of a container that runs.
 struct ConnectArgs {
   std::string container;
@@ -76,6 +87,12 @@ class NetworkManager {
   // host refuses: then nothing is left.
   virtual void Create(CreateNetworkArgs args,
                       Callback<CreateNetworkResult> callback) = 0;
+
+  // What Create would do, or what is to be done for a network to be as its
+  // record says. UNAVAILABLE STUCK_IN_KERNEL when the kernel does not tell; of
+  // a spec what Create says.
+  virtual void Explain(ExplainNetworkArgs args,
+                       Callback<NetworkExplanation> callback) = 0;
 
   // The final record; null with allow_missing and nothing there. NETWORK_IN_USE
   // while a container is attached; ABORTED REVISION_CHANGED.

@@ -75,8 +75,9 @@ struct PendingOperation {
 // A plan, explained.
 struct PlanStep {
   int32_t index = 0;
-  std::string stage;  // "PREPARE", "PARENT", "CHILD", "EXEC"
-  std::string op;     // "MOUNT"
+  // "DAEMON", "PREPARE", "PARENT", "NETWORK", "CHILD", "EXEC"
+  std::string stage;
+  std::string op;  // "MOUNT"
   std::string target;
   std::map<std::string, std::string> detail;
   std::string text;

@@ -49,7 +49,8 @@ TEST_F(BadRequestsTest, References) {
     }
   }
   for (const char* method :
-       {"NetworkService.GetNetwork", "NetworkService.DeleteNetwork"}) {
+       {"NetworkService.GetNetwork", "NetworkService.ExplainNetwork",
+        "NetworkService.DeleteNetwork"}) {
     for (const char* reference : {"", "a b", "../x", "-a", "a\\000"}) {
       rows.push_back(
           Bad(method, base::StrCat("network: '", reference, "'"), "network"));
@@ -402,6 +403,7 @@ TEST_F(BadRequestsTest, UnknownFields) {
       {"NetworkService.CreateNetwork", nested(1, unknown), "spec"},
       {"NetworkService.CreateNetwork", nested(1, nested(6, unknown)),
        "spec.subnets[0]"},
+      {"NetworkService.ExplainNetwork", nested(1, unknown), "spec"},
       {"ContainerService.ExplainContainer", nested(1, unknown), "spec"},
       {"ContainerService.Run", nested(1, nested(1, unknown)), "start.spec"},
       {"ExecService.Exec", nested(1, nested(2, unknown)), "start.spec"},

@@ -212,6 +212,20 @@ absl::StatusOr<core::CreateNetworkArgs> DecodeCreateNetwork(
   return args;
 }
 
+absl::StatusOr<core::ExplainNetworkArgs> DecodeExplainNetwork(
+    const Door& door, const pb::ExplainNetworkRequest& request) {
+  core::ExplainNetworkArgs args;
+  if (request.has_spec()) {
+    CAISSON_ASSIGN_OR_RETURN(args.spec,
+                             DecodeSpec(door, request.spec(), "spec"));
+    return args;
+  }
+  Checks checks;
+  args.network = checks.Network(request.network(), "network");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  return args;
+}
+
 absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
     const pb::DeleteNetworkRequest& request) {
   Checks checks;

@@ -60,6 +60,8 @@ absl::StatusOr<SyncArgs> DecodeExecSync(
 
 absl::StatusOr<core::CreateNetworkArgs> DecodeCreateNetwork(
     const Door& door, const caisson::v1::CreateNetworkRequest& request);
+absl::StatusOr<core::ExplainNetworkArgs> DecodeExplainNetwork(
+    const Door& door, const caisson::v1::ExplainNetworkRequest& request);
 absl::StatusOr<core::DeleteNetworkArgs> DecodeDeleteNetwork(
     const caisson::v1::DeleteNetworkRequest& request);
 absl::StatusOr<core::ConnectArgs> DecodeConnect(

@@ -73,17 +73,20 @@ void StartedToProto(const core::Started& started, int64_t output_offset,
   out->set_replayed(started.replayed);
 }
 
+void PlanStepToProto(const core::PlanStep& step, pb::PlanStep* out) {
+  out->set_index(step.index);
+  out->set_stage(SanitizeUtf8(step.stage));
+  out->set_op(SanitizeUtf8(step.op));
+  out->set_target(SanitizeUtf8(step.target));
+  translate::MapToProto(step.detail, out->mutable_detail());
+  out->set_text(SanitizeUtf8(step.text));
+  out->set_why(SanitizeUtf8(step.why));
+}
+
 void PlanToProto(const core::Explanation& plan, pb::Plan* out) {
   translate::ListToProto(plan.summary, out->mutable_summary());
   for (const core::PlanStep& step : plan.steps) {
-    pb::PlanStep* added = out->add_steps();
-    added->set_index(step.index);
-    added->set_stage(SanitizeUtf8(step.stage));
-    added->set_op(SanitizeUtf8(step.op));
-    added->set_target(SanitizeUtf8(step.target));
-    translate::MapToProto(step.detail, added->mutable_detail());
-    added->set_text(SanitizeUtf8(step.text));
-    added->set_why(SanitizeUtf8(step.why));
+    PlanStepToProto(step, out->add_steps());
   }
   translate::SpecToProto(plan.effective, ViewKind::kFull,
                          out->mutable_effective());

@@ -22,6 +22,7 @@ void PendingToProto(const core::PendingOperation& pending,
                     caisson::v1::ContainerStatus* out);
 void StartedToProto(const core::Started& started, int64_t output_offset,
                     caisson::v1::Started* out);
+void PlanStepToProto(const core::PlanStep& step, caisson::v1::PlanStep* out);
 void PlanToProto(const core::Explanation& plan, caisson::v1::Plan* out);
 void ProcessToProto(const core::ProcessEntry& process,
                     caisson::v1::ProcessInfo* out);

@@ -144,6 +144,9 @@ class FakeNetworks : public core::NetworkManager {
   std::function<void(core::CreateNetworkArgs,
                      core::Callback<core::CreateNetworkResult>)>
       on_create;
+  std::function<void(core::ExplainNetworkArgs,
+                     core::Callback<core::NetworkExplanation>)>
+      on_explain;
   std::function<void(core::DeleteNetworkArgs, core::Callback<core::NetworkPtr>)>
       on_delete;
   std::function<void(core::ConnectArgs, core::Callback<core::ContainerPtr>)>
@@ -159,6 +162,11 @@ class FakeNetworks : public core::NetworkManager {
               core::Callback<core::CreateNetworkResult> callback) override {
     if (on_create) return on_create(std::move(args), std::move(callback));
     callback(NotExpected("CreateNetwork"));
+  }
+  void Explain(core::ExplainNetworkArgs args,
+               core::Callback<core::NetworkExplanation> callback) override {
+    if (on_explain) return on_explain(std::move(args), std::move(callback));
+    callback(NotExpected("ExplainNetwork"));
   }
   void Delete(core::DeleteNetworkArgs args,
               core::Callback<core::NetworkPtr> callback) override {

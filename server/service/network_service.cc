@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/service/decode_calls.h"
+#include "server/service/encode.h"
 #include "server/service/network_reads.h"
 #include "server/service/unary.h"
 #include "server/translate/process_to_proto.h"
@@ -66,6 +67,32 @@ NetworkServiceImpl::Unary* NetworkServiceImpl::ListNetworks(Context* context,
       door_, "NetworkService.ListNetworks", context, in, out,
       [this](auto call) {
         call->Finish(ReadNetworks(backend_, call->request(), call->response()));
+      });
+}
+
+NetworkServiceImpl::Unary* NetworkServiceImpl::ExplainNetwork(Context* context,
+                                                              const Buffer* in,
+                                                              Buffer* out) {
+  return StartUnary<pb::ExplainNetworkRequest, pb::ExplainNetworkResponse>(
+      door_, "NetworkService.ExplainNetwork", context, in, out,
+      [this](auto call) {
+        auto args = DecodeExplainNetwork(door_, call->request());
+        if (!args.ok()) return call->Finish(args.status());
+        backend_.networks->Explain(
+            *std::move(args),
+            [call](absl::StatusOr<core::NetworkExplanation> result) {
+              if (result.ok()) {
+                pb::ExplainNetworkResponse* response = call->response();
+                translate::NetworkToProto(*result->network, std::nullopt,
+                                          response->mutable_network());
+                for (const core::PlanStep& step : result->steps) {
+                  PlanStepToProto(step, response->add_steps());
+                }
+                translate::ListToProto(result->present,
+                                       response->mutable_present());
+              }
+              call->Finish(result.status());
+            });
       });
 }
 

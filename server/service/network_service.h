@@ -26,8 +26,10 @@ using RawNetworkService =
         caisson::v1::NetworkService::WithRawCallbackMethod_GetNetwork<
             caisson::v1::NetworkService::WithRawCallbackMethod_ListNetworks<
                 caisson::v1::NetworkService::
-                    WithRawCallbackMethod_DeleteNetwork<
-                        RawLiveNetworks<Base>>>>>;
+                    WithRawCallbackMethod_ExplainNetwork<
+                        caisson::v1::NetworkService::
+                            WithRawCallbackMethod_DeleteNetwork<
+                                RawLiveNetworks<Base>>>>>>;
 }  // namespace internal
 
 class NetworkServiceImpl final
@@ -44,6 +46,8 @@ class NetworkServiceImpl final
                        Buffer* out) override;
   Unary* GetNetwork(Context* context, const Buffer* in, Buffer* out) override;
   Unary* ListNetworks(Context* context, const Buffer* in, Buffer* out) override;
+  Unary* ExplainNetwork(Context* context, const Buffer* in,
+                        Buffer* out) override;
   Unary* DeleteNetwork(Context* context, const Buffer* in,
                        Buffer* out) override;
   Unary* ConnectContainer(Context* context, const Buffer* in,

@@ -120,6 +120,41 @@ TEST_F(NetworkTest, AreListedInPagesAndByFilter) {
   }
 }
 
+TEST_F(NetworkTest, ExplainsASpecOrANetwork) {
+  std::vector<core::ExplainNetworkArgs> seen;
+  server_.networks().on_explain =
+      [&](core::ExplainNetworkArgs args,
+          core::Callback<core::NetworkExplanation> callback) {
+        seen.push_back(std::move(args));
+        core::NetworkExplanation result;
+        result.network =
+            std::make_shared<store::NetworkRecord>(Record("d", "lan"));
+        core::PlanStep& step = result.steps.emplace_back();
+        step.stage = "NETWORK";
+        step.op = "ADD_ADDRESS";
+        step.detail["where"] = "host";
+        step.text = "host: add address";
+        result.present = {"cb0: up"};
+        callback(std::move(result));
+      };
+  const auto response = Ask<pb::ExplainNetworkResponse>(
+      "ExplainNetwork", "network: 'lan'", Role::kOperate);
+  EXPECT_EQ(response.network().spec().name(), "lan");
+  ASSERT_EQ(response.steps_size(), 1);
+  EXPECT_EQ(response.steps(0).stage(), "NETWORK");
+  EXPECT_EQ(response.steps(0).op(), "ADD_ADDRESS");
+  EXPECT_EQ(response.steps(0).detail().at("where"), "host");
+  EXPECT_EQ(response.steps(0).text(), "host: add address");
+  EXPECT_THAT(response.present(), ElementsAre("cb0: up"));
+  Ask<pb::ExplainNetworkResponse>("ExplainNetwork", "spec { name: 'wan' }",
+                                  Role::kOperate);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_FALSE(seen[0].spec.has_value());
+  EXPECT_EQ(seen[0].network, "lan");
+  ASSERT_TRUE(seen[1].spec.has_value());
+  EXPECT_EQ(seen[1].spec->name, "wan");
+}
+
 TEST_F(NetworkTest, CreateHandsTheSpecToCore) {
   core::CreateNetworkArgs seen;
   server_.networks().on_create =

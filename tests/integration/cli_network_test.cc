@@ -85,6 +85,34 @@ TEST_F(CliNetworkTest, ADryRunTellsThePlanAndDoesNothing) {
             125);
 }
 
+TEST_F(CliNetworkTest, ExplainTellsWhatThereIsAndWhatWouldBeMade) {
+  Make("lan", {"--subnet", "10.77.0.0/24"});
+  EXPECT_THAT(Cli({"network", "explain", "lan"}).out,
+              AllOf(HasSubstr(": bridge, up, mtu "), HasSubstr("10.77.0.1/24"),
+                    HasSubstr("nothing is to be done\n")));
+  const ProcessResult wanted =
+      Cli({"network", "explain", "--subnet", "10.78.0.0/24", "wan"});
+  EXPECT_EQ(wanted.status, 0) << wanted.err;
+  EXPECT_THAT(wanted.out, AllOf(HasSubstr("create bridge"),
+                                HasSubstr("add address 10.78.0.1/24"),
+                                HasSubstr("# named after the id")));
+  EXPECT_THAT(Cli({"network", "explain", "--subnet", "10.77.0.0/16"}).err,
+              HasSubstr("overlaps network 'lan'"));
+  EXPECT_THAT(Cli({"network", "explain", "nothing"}).err,
+              HasSubstr("no network 'nothing'"));
+  EXPECT_EQ(Cli({"network", "explain"}).status, 125);
+
+  const ProcessResult start =
+      Cli({"explain", "--rootfs", SharedRootfs(), "--network", "lan", "-p",
+           "8080:80", "true"});
+  EXPECT_EQ(start.status, 0) << start.err;
+  EXPECT_THAT(start.out,
+              AllOf(HasSubstr("network 'lan': eth0, 10.77.0.2, "
+                              "127.0.0.1:8080/tcp to 80 (not reserved)"),
+                    HasSubstr("\nDAEMON: "), HasSubstr("\nNETWORK: "),
+                    HasSubstr("container: add address 10.77.0.2/24 to eth0")));
+}
+
 TEST_F(CliNetworkTest, RunJoinsTheDefaultNetworkUnlessTold) {
   const std::string links = "ls /sys/class/net";
   EXPECT_EQ(Run({"--rm", "sh", "-c", links}).out, "eth0\nlo\n");

@@ -19,7 +19,6 @@
 #include "runtime/base/syscall_error.h"
 #include "server/core/actor/container.h"
 #include "server/core/actor/start_under_way.h"
-#include "server/core/network/name_files.h"
 #include "server/core/network/network_names.h"
 #include "server/core/network/networks.h"
 
@@ -36,16 +35,6 @@ store::Endpoint* FindIn(Endpoints* endpoints, const std::string& id) {
     if (endpoint.id == id) return &endpoint;
   }
   return nullptr;
-}
-
-// The networks' own servers, unless the spec names others.
-std::string ResolvConfOf(const Networks& networks, const spec::Network& wanted,
-                         const Endpoints& endpoints) {
-  std::vector<std::string> servers;
-  if (!wanted.dns.has_value() || wanted.dns->servers.empty()) {
-    servers = networks.NameServersOf(endpoints);
-  }
-  return ResolvConf(wanted.dns, ReadHostResolver(), servers);
 }
 
 // Not the file of an earlier run, which that one's root may own.
@@ -95,7 +84,7 @@ absl::Status Container::CommitStart() {
   const absl::Status status = Commit(std::move(intent));
   if (!status.ok()) {
     record_.status.networks.clear();
-    env_->networks->TakeBack(reserved);
+    env_->networks->book()->TakeBack(reserved);
   }
   return status;
 }
@@ -103,24 +92,14 @@ absl::Status Container::CommitStart() {
 // Before the plan, which mounts them.
 absl::Status Container::WriteNameFiles(const spec::ContainerSpec& effective) {
   if (record_.status.networks.empty()) return absl::OkStatus();
-  std::vector<std::string> addresses;
-  for (const bool first : {true, false}) {
-    for (const store::Endpoint& endpoint : record_.status.networks) {
-      if (endpoint.default_route != first) continue;
-      for (const std::string& address : endpoint.addresses) {
-        addresses.push_back(address.substr(0, address.find('/')));
-      }
-    }
-  }
-  const spec::Network& network = effective.network;
+  const NameFiles files =
+      BuildNameFiles(effective, record_.status.networks, ReadHostResolver(),
+                     env_->networks->NameServersOf(record_.status.networks));
   const std::string directory = Directory();
-  CAISSON_RETURN_IF_ERROR(WriteNew(
-      directory + "/hosts", HostsFile(effective.hostname, effective.domainname,
-                                      addresses, network.extra_hosts)));
-  CAISSON_RETURN_IF_ERROR(WriteNew(
-      directory + "/resolv.conf",
-      ResolvConfOf(*env_->networks, network, record_.status.networks)));
-  return WriteNew(directory + "/hostname", HostnameFile(effective.hostname));
+  CAISSON_RETURN_IF_ERROR(WriteNew(directory + "/hosts", files.hosts));
+  CAISSON_RETURN_IF_ERROR(
+      WriteNew(directory + "/resolv.conf", files.resolv_conf));
+  return WriteNew(directory + "/hostname", files.hostname);
 }
 
 // When the shim hands the namespace over. START goes as soon as all is
@@ -138,10 +117,12 @@ OnNetwork Container::AttachesNetworks() {
          networks](absl::StatusOr<Endpoints> attached) {
           const bool ok = attached.ok();
           // One that came up for this container may have no server.
-          if (ok && networks->NameServersOf(*attached) != told) {
+          const std::vector<std::string> servers =
+              ok ? networks->NameServersOf(*attached) : told;
+          if (servers != told) {
             RewriteResolvConf(
                 self->Directory() + "/resolv.conf",
-                ResolvConfOf(*networks, spec->network, *attached));
+                BuildResolvConf(spec->network, ReadHostResolver(), servers));
           }
           self->queue_->Post(
               [self, link, attached = std::move(attached)]() mutable {
@@ -205,7 +186,7 @@ Container::Endpoints Container::AddReleases(
   for (const store::Endpoint& endpoint : releasing_) {
     if (FindIn(&kept, endpoint.id) == nullptr) released.push_back(endpoint);
   }
-  for (store::LeaseRow& row : env_->networks->BeginRelease(released)) {
+  for (store::LeaseRow& row : env_->networks->book()->BeginRelease(released)) {
     transaction->put_leases.push_back(std::move(row));
   }
   return released;
@@ -213,7 +194,7 @@ Container::Endpoints Container::AddReleases(
 
 void Container::FinishReleases(const Endpoints& released) {
   if (released.empty()) return;
-  env_->networks->FinishRelease(released);
+  env_->networks->book()->FinishRelease(released);
   for (const store::Endpoint& endpoint : released) {
     std::erase_if(releasing_, [&endpoint](const store::Endpoint& one) {
       return one.id == endpoint.id;

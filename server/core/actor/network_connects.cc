@@ -39,7 +39,7 @@ class Connecting final : public Container::NetworkChange {
     ticket().AddIntent(&intent, id());
     const absl::Status status = Commit(std::move(all), std::move(intent));
     if (!status.ok()) {
-      networks().TakeBack(*reserved);
+      networks().book()->TakeBack(*reserved);
       return End(status);
     }
     networks().Connect(

@@ -57,7 +57,7 @@ class Publishing final : public Container::NetworkChange {
   }
 
   void Undone(const absl::Status& why) {
-    networks().ReleasePort(endpoint_, port_);
+    networks().book()->ReleasePort(endpoint_, port_);
     End(why);
   }
 
@@ -100,7 +100,7 @@ class Unpublishing final : public Container::NetworkChange {
     for (store::Endpoint& endpoint : all) std::erase(endpoint.ports, port_);
     const absl::Status done = CommitDone(std::move(all), endpoint_.network_id);
     if (!done.ok()) return Undo(done);
-    networks().ReleasePort(endpoint_, port_);
+    networks().book()->ReleasePort(endpoint_, port_);
     End(done);
   }
 

@@ -2,7 +2,9 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +60,31 @@ Explanation Explain(const plan::Plan& plan,
     explanation.steps.push_back(StepOf(view, i, plan));
   }
   return explanation;
+}
+
+void AddNetworks(std::vector<std::string> summary, std::vector<PlanStep> steps,
+                 Explanation* explanation) {
+  std::move(summary.begin(), summary.end(),
+            std::back_inserter(explanation->summary));
+  std::vector<PlanStep>& all = explanation->steps;
+  auto index = static_cast<int32_t>(all.size());
+  std::string hashed = explanation->hash;
+  for (PlanStep& step : steps) {
+    step.index = index++;
+    hashed += step.text + "\n";
+  }
+  explanation->hash = Sha256Hex(hashed);
+  const auto later = std::stable_partition(
+      steps.begin(), steps.end(),
+      [](const PlanStep& step) { return step.stage == "DAEMON"; });
+  const auto child =
+      std::find_if(all.begin(), all.end(), [](const PlanStep& step) {
+        return step.stage == "CHILD" || step.stage == "EXEC";
+      });
+  all.insert(child, std::make_move_iterator(later),
+             std::make_move_iterator(steps.end()));
+  all.insert(all.begin(), std::make_move_iterator(steps.begin()),
+             std::make_move_iterator(later));
 }
 
 }  // namespace caisson::core

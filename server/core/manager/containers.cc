@@ -12,6 +12,7 @@
 #include "server/core/launch/explain.h"
 #include "server/core/manager/replies.h"
 #include "server/core/manager/tombstone.h"
+#include "server/core/network/networks.h"
 
 namespace caisson::core {
 namespace {
@@ -122,7 +123,7 @@ void Containers::ValidateOnly(CreateArgs args,
               {{"container", holder->id}});
         }
         CreateResult result;
-        CAISSON_ASSIGN_OR_RETURN(result.plan, ExplainSpec(spec, kNoId, 1));
+        CAISSON_ASSIGN_OR_RETURN(result.plan, ExplainSpec(spec, nullptr));
         record.id.clear();
         record.create_time = absl::InfinitePast();
         record.spec = std::make_shared<spec::ContainerSpec>(spec);
@@ -134,12 +135,27 @@ void Containers::ValidateOnly(CreateArgs args,
 }
 
 absl::StatusOr<Explanation> Containers::ExplainSpec(
-    const spec::ContainerSpec& spec, const std::string& id, int64_t run) const {
+    const spec::ContainerSpec& spec, const ContainerPtr& row) const {
+  const std::string id = row == nullptr ? kNoId : row->id;
+  const int64_t run = row == nullptr ? 1 : row->status.run + 1;
   const spec::ContainerSpec effective = spec::WithDefaults(spec, id);
   CAISSON_ASSIGN_OR_RETURN(
       const plan::Plan plan,
       PlanContainer(*env_, id, effective, run, /*named_reader=*/false, {}));
-  return core::Explain(plan, effective);
+  Explanation explanation = core::Explain(plan, effective);
+  if (spec.network.mode != spec::NetworkMode::kAttach) return explanation;
+  StartSubject start = {.container_id = id,
+                        .name = row == nullptr ? spec.name : row->name,
+                        .effective = effective,
+                        .held = std::nullopt};
+  if (row != nullptr && row->status.state == store::ContainerState::kRunning) {
+    start.held = row->status.networks;
+  }
+  CAISSON_ASSIGN_OR_RETURN(StartExplanation networks,
+                           env_->networks->ExplainStart(std::move(start)));
+  AddNetworks(std::move(networks.summary), std::move(networks.steps),
+              &explanation);
+  return explanation;
 }
 
 CallPtr Containers::Run(RunArgs args, Callback<Started> callback) {
@@ -357,7 +373,7 @@ void Containers::Explain(spec::ContainerSpec spec,
     return;
   }
   env_->lane->Run<Explanation>(
-      [this, spec = std::move(spec)] { return ExplainSpec(spec, kNoId, 1); },
+      [this, spec = std::move(spec)] { return ExplainSpec(spec, nullptr); },
       std::move(callback));
 }
 
@@ -371,9 +387,7 @@ void Containers::ExplainExisting(std::string container,
     return;
   }
   env_->lane->Run<Explanation>(
-      [this, row] {
-        return ExplainSpec(*row->spec, row->id, row->status.run + 1);
-      },
+      [this, row] { return ExplainSpec(*row->spec, row); },
       std::move(callback));
 }
 

@@ -44,9 +44,9 @@ class Containers final : public ContainerManager {
       const spec::ContainerSpec& spec, const std::string& request_id) const;
   absl::Status CheckSpec(const spec::ContainerSpec& spec) const;
   void ValidateOnly(CreateArgs args, Callback<CreateResult> callback);
+  // On the slow lane. `row` is null for a container that is not there.
   absl::StatusOr<Explanation> ExplainSpec(const spec::ContainerSpec& spec,
-                                          const std::string& id,
-                                          int64_t run) const;
+                                          const ContainerPtr& row) const;
   void ReplayCreate(const RequestOutcome& outcome,
                     Callback<CreateResult> callback) const;
   void ReplayRun(const RequestOutcome& outcome,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/base/error_detail.h"
+#include "runtime/base/status_macros.h"
 #include "runtime/spec/defaults.h"
 #include "runtime/spec/validate.h"
 #include "server/core/actor/network_change.h"
@@ -28,7 +29,7 @@ void NetworkCalls::Create(CreateNetworkArgs args,
     return;
   }
   if (args.validate_only) {
-    env_->networks->Explain(std::move(args.spec), std::move(callback));
+    ValidateOnly(std::move(args.spec), std::move(callback));
     return;
   }
   BeginRequest<Callback<CreateNetworkResult>>(
@@ -42,6 +43,43 @@ void NetworkCalls::Create(CreateNetworkArgs args,
                                std::move(done));
         return NoCall();
       });
+}
+
+void NetworkCalls::ValidateOnly(spec::NetworkSpec spec,
+                                Callback<CreateNetworkResult> callback) {
+  env_->lane->Run<CreateNetworkResult>(
+      [networks = env_->networks,
+       spec = std::move(spec)]() -> absl::StatusOr<CreateNetworkResult> {
+        CAISSON_ASSIGN_OR_RETURN(NetworkExplanation explanation,
+                                 networks->Explain({.spec = spec}));
+        CreateNetworkResult result;
+        result.network = std::move(explanation.network);
+        for (PlanStep& step : explanation.steps) {
+          result.plan.push_back(std::move(step.text));
+        }
+        return result;
+      },
+      std::move(callback));
+}
+
+void NetworkCalls::Explain(ExplainNetworkArgs args,
+                           Callback<NetworkExplanation> callback) {
+  absl::Status status = env_->Gate();
+  if (status.ok() && args.spec.has_value()) {
+    std::vector<base::FieldViolation> violations = spec::Validate(*args.spec);
+    if (!violations.empty()) {
+      status = base::InvalidFields(std::move(violations));
+    }
+  }
+  if (!status.ok()) {
+    Reply(env_, std::move(callback), std::move(status));
+    return;
+  }
+  env_->lane->Run<NetworkExplanation>(
+      [networks = env_->networks, args = std::move(args)]() mutable {
+        return networks->Explain(std::move(args));
+      },
+      std::move(callback));
 }
 
 void NetworkCalls::Replay(const RequestOutcome& outcome,

@@ -26,6 +26,8 @@ class NetworkCalls final : public NetworkManager {
 
   void Create(CreateNetworkArgs args,
               Callback<CreateNetworkResult> callback) override;
+  void Explain(ExplainNetworkArgs args,
+               Callback<NetworkExplanation> callback) override;
   void Delete(DeleteNetworkArgs args, Callback<NetworkPtr> callback) override;
   void Connect(ConnectArgs args, Callback<ContainerPtr> callback) override;
   void Disconnect(DisconnectArgs args,
@@ -34,6 +36,8 @@ class NetworkCalls final : public NetworkManager {
   void Unpublish(UnpublishArgs args, Callback<ContainerPtr> callback) override;
 
  private:
+  void ValidateOnly(spec::NetworkSpec spec,
+                    Callback<CreateNetworkResult> callback);
   void Replay(const RequestOutcome& outcome,
               Callback<CreateNetworkResult> callback) const;
   // `make` says what is to be changed.

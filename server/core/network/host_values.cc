@@ -21,6 +21,10 @@ absl::Status NotKnown(std::string_view what, std::string_view text) {
       base::StrCat(what, " '", text, "' is not known"));
 }
 
+bool IsLoopback(const netsetup::IpAddress& address) {
+  return address.is_v4() && address.bytes()[0] == 127;
+}
+
 absl::StatusOr<Driver> DriverOf(std::string_view name) {
   if (name.empty()) return Driver::kBridge;
   for (const Driver driver : {Driver::kBridge, Driver::kPtp, Driver::kMacvlan,
@@ -228,6 +232,27 @@ absl::StatusOr<std::vector<nft::Element>> EndpointElements(
     elements.insert(elements.end(), one.begin(), one.end());
   }
   return elements;
+}
+
+absl::StatusOr<std::optional<netsetup::Sysctl>> LoopbackSysctl(
+    const store::NetworkRecord& record, const store::Endpoint& endpoint) {
+  for (const store::PublishedPort& port : endpoint.ports) {
+    CAISSON_ASSIGN_OR_RETURN(const netsetup::IpAddress address,
+                             netsetup::ParseIpAddress(port.host_ip));
+    if (!IsLoopback(address) &&
+        !(address.is_v4() && address.is_unspecified())) {
+      continue;
+    }
+    CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                             HostNetwork(record));
+    const std::string link = network.driver == Driver::kBridge
+                                 ? netsetup::BridgeName(network)
+                                 : netsetup::HostLinkName(endpoint.id);
+    return netsetup::Sysctl{
+        .key = base::StrCat("net/ipv4/conf/", link, "/route_localnet"),
+        .value = "1"};
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<ipam::PoolConfig> PoolConfigOf(const spec::Subnet& subnet) {

@@ -5,6 +5,7 @@
 #ifndef CAISSON_SERVER_CORE_NETWORK_HOST_VALUES_H_
 #define CAISSON_SERVER_CORE_NETWORK_HOST_VALUES_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "netsetup/ipam/pool.h"
 #include "netsetup/network/network.h"
 #include "netsetup/nft/element.h"
+#include "netsetup/sysctl.h"
 #include "server/store/records.h"
 
 namespace caisson::core {
@@ -30,6 +32,11 @@ absl::StatusOr<std::vector<netsetup::nft::Element>> NetworkElements(
 // What it has of an endpoint: its published ports, and with a routed network
 // its link.
 absl::StatusOr<std::vector<netsetup::nft::Element>> EndpointElements(
+    const store::NetworkRecord& record, const store::Endpoint& endpoint);
+// Lets packets from 127.0.0.0/8 leave through the host's side of the endpoint,
+// which ports of loopback need; none where it has no such port. The table drops
+// them where they do not belong.
+absl::StatusOr<std::optional<netsetup::Sysctl>> LoopbackSysctl(
     const store::NetworkRecord& record, const store::Endpoint& endpoint);
 // Of one port; UNIMPLEMENTED for ::1.
 absl::StatusOr<std::vector<netsetup::nft::Element>> PortElements(

@@ -41,6 +41,13 @@ std::string ResolvConf(const std::optional<spec::Dns>& dns,
                        const HostResolver& host,
                        const std::vector<std::string>& responders);
 
+// The three of a container.
+struct NameFiles {
+  std::string hosts;
+  std::string resolv_conf;
+  std::string hostname;
+};
+
 // Whom a responder asks what it does not know: the servers of the host, also
 // those on its loopback, since it is the host that asks.
 std::vector<std::string> ForwardServers(const HostResolver& host);

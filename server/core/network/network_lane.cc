@@ -24,10 +24,6 @@ namespace {
 namespace nft = netsetup::nft;
 using netsetup::DetachHow;
 
-bool IsLoopback(const netsetup::IpAddress& address) {
-  return address.is_v4() && address.bytes()[0] == 127;
-}
-
 // Where a connection keeps no state of its own that a new owner would refuse.
 std::optional<uint8_t> ConnectionlessProtocol(std::string_view name) {
   if (name == "udp") return IPPROTO_UDP;
@@ -113,42 +109,19 @@ absl::Status NetworkLane::Unmake(const store::NetworkRecord& network) {
   return SetupFailed(gone.ok() ? closed : gone);
 }
 
-absl::StatusOr<std::vector<std::string>> NetworkLane::Explain(
-    const store::NetworkRecord& network) const {
-  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network wanted,
-                           HostNetwork(network));
-  CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
-                           NetworkElements(network));
-  auto steps = host_.ExplainCreate(wanted);
-  if (!steps.ok()) return SetupFailed(steps.status());
-  for (const nft::Element& element : elements) {
-    steps->push_back(base::StrCat("host: firewall: add ",
-                                  nft::ElementText(element), " to set ",
-                                  nft::SetOf(element.set).name));
-  }
-  return steps;
+absl::StatusOr<HostView> NetworkLane::Look() const {
+  absl::StatusOr<netsetup::Observed> observed = host_.Look();
+  if (!observed.ok()) return SetupFailed(observed.status());
+  return HostView{.instance = host_.instance(),
+                  .table = table_.name(),
+                  .has_table = has_table_,
+                  .observed = *std::move(observed)};
 }
 
-// Packets from 127.0.0.0/8 may leave through the host's side, which ports of
-// loopback need. The table drops them where they do not belong.
 absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
-  for (const store::PublishedPort& port : ref.endpoint.ports) {
-    CAISSON_ASSIGN_OR_RETURN(const netsetup::IpAddress address,
-                             netsetup::ParseIpAddress(port.host_ip));
-    if (!IsLoopback(address) &&
-        !(address.is_v4() && address.is_unspecified())) {
-      continue;
-    }
-    CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
-                             HostNetwork(*ref.network));
-    const std::string link = network.driver == netsetup::Driver::kBridge
-                                 ? netsetup::BridgeName(network)
-                                 : netsetup::HostLinkName(ref.endpoint.id);
-    return netsetup::WriteSysctl(
-        {.key = base::StrCat("net/ipv4/conf/", link, "/route_localnet"),
-         .value = "1"});
-  }
-  return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(const std::optional<netsetup::Sysctl> sysctl,
+                           LoopbackSysctl(*ref.network, ref.endpoint));
+  return sysctl.has_value() ? netsetup::WriteSysctl(*sysctl) : absl::OkStatus();
 }
 
 // A flow keeps the way it began with, to the port's owner or past it.
@@ -266,13 +239,16 @@ absl::Status NetworkLane::Want(const LiveEndpoint& live, Wanted* wanted) {
                            EndpointElements(*ref.network, ref.endpoint));
   CAISSON_ASSIGN_OR_RETURN(netsetup::Endpoint host,
                            HostEndpoint(ref.endpoint, ref.container_id));
-  if (IsHostDevice(ref) && live.netns_fd >= 0) {
-    CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
-                             base::Duplicate(live.netns_fd));
-  }
   wanted->desired.endpoints.push_back(std::move(host));
   wanted->namespaces[ref.endpoint.id] = live.netns_fd;
   return wanted->elements.Apply({.add = elements, .remove = {}}).status();
+}
+
+absl::Status NetworkLane::HoldDevice(const LiveEndpoint& live) {
+  if (!IsHostDevice(live.ref) || live.netns_fd < 0) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(device_namespaces_[live.ref.endpoint.id],
+                           base::Duplicate(live.netns_fd));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
@@ -286,7 +262,8 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
                 {"network", network->id}, {"error", status.ToString()});
   }
   for (const LiveEndpoint& live : endpoints) {
-    const absl::Status status = Want(live, &wanted);
+    absl::Status status = Want(live, &wanted);
+    if (status.ok()) status = HoldDevice(live);
     if (status.ok()) continue;
     CAISSON_LOG(kError, "network is not as it shall be",
                 {"container", live.ref.container_id},
@@ -319,6 +296,24 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
   for (const LiveEndpoint& live : endpoints) {
     base::IgnoreError(AllowLoopback(live.ref), "the bridge is told above");
   }
+  return parts;
+}
+
+absl::StatusOr<std::vector<netsetup::Part>> NetworkLane::PlanRecover(
+    const std::vector<store::NetworkPtr>& networks,
+    const std::vector<LiveEndpoint>& endpoints) const {
+  Wanted wanted;
+  for (const store::NetworkPtr& network : networks) {
+    base::IgnoreError(Want(*network, &wanted), "what cannot be read stays");
+  }
+  for (const LiveEndpoint& live : endpoints) {
+    base::IgnoreError(Want(live, &wanted), "what cannot be read stays");
+  }
+  auto parts =
+      host_.PlanRecover(wanted.desired, [&wanted](const std::string& endpoint) {
+        return wanted.namespaces.at(endpoint);
+      });
+  if (!parts.ok()) return SetupFailed(parts.status());
   return parts;
 }
 

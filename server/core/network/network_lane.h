@@ -37,6 +37,14 @@ struct EndpointRef {
   std::string container_id;
 };
 
+// The host that a plan meets.
+struct HostView {
+  std::string instance;  // the daemon's part of tags
+  std::string table;     // the firewall's name
+  bool has_table = false;
+  netsetup::Observed observed;
+};
+
 // One that shall be there after a recovery; the descriptor is borrowed, -1
 // where the namespace cannot be opened.
 struct LiveEndpoint {
@@ -56,9 +64,8 @@ class NetworkLane {
   // The host has the network, or nothing of it.
   absl::Status Make(const store::NetworkRecord& network);
   absl::Status Unmake(const store::NetworkRecord& network);
-  // What Make would do, for people.
-  absl::StatusOr<std::vector<std::string>> Explain(
-      const store::NetworkRecord& network) const;
+  // The host as it is now, for explanations.
+  absl::StatusOr<HostView> Look() const;
 
   // Before the first endpoint of a namespace: how its links shall behave
   // (netsetup::DefaultSysctls).
@@ -89,6 +96,11 @@ class NetworkLane {
   // The firewall has been made by Recover once. Before that nothing is added to
   // it: what an earlier daemon left there would go.
   bool is_recovered() const { return is_recovered_; }
+
+  // What of it would be done of links, and why something cannot be.
+  absl::StatusOr<std::vector<netsetup::Part>> PlanRecover(
+      const std::vector<store::NetworkPtr>& networks,
+      const std::vector<LiveEndpoint>& endpoints) const;
 
   // Makes the firewall what it shall be where somebody changed it; whether
   // there was anything to do.
@@ -121,8 +133,9 @@ class NetworkLane {
       const std::vector<netsetup::nft::Element>& elements);
   // What shall be, for Recover.
   struct Wanted;
-  absl::Status Want(const store::NetworkRecord& network, Wanted* wanted);
-  absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
+  static absl::Status Want(const store::NetworkRecord& network, Wanted* wanted);
+  static absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
+  absl::Status HoldDevice(const LiveEndpoint& endpoint);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
   void ForgetFlowsOf(const store::PublishedPort& port);
 

@@ -59,11 +59,6 @@ absl::StatusOr<store::Endpoint> Networks::ReservePort(
   return book_.ReservePort(attached, wanted, "port");
 }
 
-void Networks::ReleasePort(const store::Endpoint& endpoint,
-                           const store::PublishedPort& port) {
-  book_.ReleasePort(endpoint, port);
-}
-
 store::Endpoint* Networks::FindLive(const std::string& container_id,
                                     const std::string& endpoint_id) {
   const auto live = live_.find(container_id);

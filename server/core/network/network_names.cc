@@ -36,6 +36,36 @@ HostResolver ReadHostResolver() {
   return resolver;
 }
 
+// The networks' own servers, unless the spec names others.
+std::string BuildResolvConf(const spec::Network& network,
+                            const HostResolver& host,
+                            const std::vector<std::string>& responders) {
+  const bool are_asked =
+      !network.dns.has_value() || network.dns->servers.empty();
+  return ResolvConf(network.dns, host,
+                    are_asked ? responders : std::vector<std::string>());
+}
+
+NameFiles BuildNameFiles(const spec::ContainerSpec& effective,
+                         const std::vector<store::Endpoint>& endpoints,
+                         const HostResolver& host,
+                         const std::vector<std::string>& responders) {
+  std::vector<std::string> addresses;
+  for (const bool first : {true, false}) {
+    for (const store::Endpoint& endpoint : endpoints) {
+      if (endpoint.default_route != first) continue;
+      for (const std::string& address : endpoint.addresses) {
+        addresses.push_back(address.substr(0, address.find('/')));
+      }
+    }
+  }
+  const spec::Network& network = effective.network;
+  return {.hosts = HostsFile(effective.hostname, effective.domainname,
+                             addresses, network.extra_hosts),
+          .resolv_conf = BuildResolvConf(network, host, responders),
+          .hostname = HostnameFile(effective.hostname)};
+}
+
 absl::StatusOr<std::unique_ptr<NetworkNames>> NetworkNames::Open() {
   auto responder = dns::Responder::Open();
   if (!responder.ok()) return responder.status();

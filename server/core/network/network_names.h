@@ -17,6 +17,7 @@
 
 #include "netsetup/dns/responder.h"
 #include "netsetup/dns/zone.h"
+#include "runtime/spec/spec.h"
 #include "server/core/network/name_files.h"
 #include "server/store/records.h"
 
@@ -24,6 +25,17 @@ namespace caisson::core {
 
 // How the host finds names; read anew each time, since it changes.
 HostResolver ReadHostResolver();
+
+// The files of a container with these endpoints. `effective` is its spec with
+// defaults; `responders` as of NetworkNames::ServersOf.
+NameFiles BuildNameFiles(const spec::ContainerSpec& effective,
+                         const std::vector<store::Endpoint>& endpoints,
+                         const HostResolver& host,
+                         const std::vector<std::string>& responders);
+// The one of them that may change until the program runs.
+std::string BuildResolvConf(const spec::Network& network,
+                            const HostResolver& host,
+                            const std::vector<std::string>& responders);
 
 class NetworkNames {
  public:

@@ -13,21 +13,18 @@
 #include "netsetup/ipam/pool.h"
 #include "netsetup/network/network.h"
 #include "netsetup/probe.h"
-#include "runtime/base/error_detail.h"
 #include "runtime/base/log.h"
 #include "runtime/base/random_id.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/base/syscall_error.h"
+#include "server/core/network/ask_lane.h"
 #include "server/core/network/host_values.h"
 #include "server/core/network/network_errors.h"
 #include "server/core/network/networks.h"
 
 namespace caisson::core {
 namespace {
-
-// How long an audit waits for what is under way on the lane.
-constexpr absl::Duration kAuditLimit = absl::Seconds(2);
 
 AuditObject Object(std::string kind, std::string key, std::string owner,
                    AuditState state, std::string detail = "") {
@@ -301,26 +298,16 @@ absl::Status Networks::MakeDefault() {
 }
 
 absl::StatusOr<std::vector<AuditObject>> Networks::Inventory() {
-  struct Result {
-    absl::Notification done;
-    std::vector<AuditObject> objects;
-    absl::Status status;
-  };
-  auto result = std::make_shared<Result>();
-  lane_thread_.Post([this, result] {
+  using Objects = std::vector<AuditObject>;
+  return AskLane<Objects>(&lane_thread_, [this]() -> absl::StatusOr<Objects> {
+    Objects objects;
     if (lane_ != nullptr) {
-      result->status = AuditLinks(&result->objects);
-      if (result->status.ok()) result->status = AuditTable(&result->objects);
+      CAISSON_RETURN_IF_ERROR(AuditLinks(&objects));
+      CAISSON_RETURN_IF_ERROR(AuditTable(&objects));
     }
-    if (result->status.ok()) result->status = AuditLeases(&result->objects);
-    result->done.Notify();
+    CAISSON_RETURN_IF_ERROR(AuditLeases(&objects));
+    return objects;
   });
-  if (!result->done.WaitForNotificationWithTimeout(kAuditLimit)) {
-    return base::MakeError(absl::StatusCode::kUnavailable, "STUCK_IN_KERNEL",
-                           "the kernel does not answer about networks");
-  }
-  CAISSON_RETURN_IF_ERROR(result->status);
-  return std::move(result->objects);
 }
 
 absl::Status Networks::AuditLinks(std::vector<AuditObject>* objects) {

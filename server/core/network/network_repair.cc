@@ -51,21 +51,33 @@ bool Networks::OpenNamespaces() {
   return all;
 }
 
-absl::StatusOr<std::set<std::string>> Networks::RecoverHost() {
-  bool complete = OpenNamespaces();
+std::vector<NetworkPtr> Networks::NetworksUp() const {
   std::vector<NetworkPtr> up;
   for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
     if (network->up) up.push_back(network);
   }
+  return up;
+}
+
+std::vector<LiveEndpoint> Networks::LiveEndpoints() const {
   std::vector<LiveEndpoint> endpoints;
-  std::map<std::string, std::string> network_of;
   for (const auto& [id, live] : live_) {
     for (const store::Endpoint& endpoint : live.endpoints) {
       absl::StatusOr<EndpointRef> ref = RefOf(id, endpoint);
       if (!ref.ok()) continue;
-      network_of[endpoint.id] = endpoint.network_id;
       endpoints.push_back({*std::move(ref), live.netns.get()});
     }
+  }
+  return endpoints;
+}
+
+absl::StatusOr<std::set<std::string>> Networks::RecoverHost() {
+  bool complete = OpenNamespaces();
+  const std::vector<NetworkPtr> up = NetworksUp();
+  const std::vector<LiveEndpoint> endpoints = LiveEndpoints();
+  std::map<std::string, std::string> network_of;
+  for (const LiveEndpoint& live : endpoints) {
+    network_of[live.ref.endpoint.id] = live.ref.endpoint.network_id;
   }
   const auto parts = lane_->Recover(up, endpoints);
   std::set<std::string> repaired;

@@ -232,30 +232,6 @@ void Networks::Create(spec::NetworkSpec spec, TicketPtr ticket,
   });
 }
 
-void Networks::Explain(spec::NetworkSpec spec,
-                       Callback<CreateNetworkResult> callback) {
-  lane_thread_.Post(
-      [this, spec = std::move(spec), callback = std::move(callback)]() mutable {
-        const auto explain = [&]() -> absl::StatusOr<CreateNetworkResult> {
-          CAISSON_ASSIGN_OR_RETURN(store::NetworkRecord record,
-                                   NewRecord(spec, ""));
-          CreateNetworkResult result;
-          CAISSON_ASSIGN_OR_RETURN(result.plan, lane_->Explain(record));
-          record.id.clear();
-          record.name = spec.name;
-          record.intent = store::Intent::kNone;
-          record.create_time = absl::InfinitePast();
-          result.network =
-              std::make_shared<store::NetworkRecord>(std::move(record));
-          return result;
-        };
-        options_.executor->Post(
-            [result = explain(), callback = std::move(callback)]() mutable {
-              callback(std::move(result));
-            });
-      });
-}
-
 absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
                                             Ticket* ticket) {
   if (lane_ == nullptr) return lane_status_;
@@ -398,6 +374,14 @@ std::vector<std::string> Networks::NameServersOf(
         options_.store->catalog().NetworkById(endpoint.network_id));
   }
   return names_->ServersOf(endpoints, networks);
+}
+
+std::vector<std::string> Networks::NameServersOf(
+    const NetworkPtr& network) const {
+  if (names_ == nullptr) return {};
+  store::Endpoint endpoint;
+  endpoint.network_id = network->id;
+  return names_->ServersOf({endpoint}, {network});
 }
 
 netsetup::dns::ZoneEntry Networks::NamesOf(const std::string& container_id,

@@ -30,7 +30,9 @@
 #include "runtime/linux/host_facts.h"
 #include "runtime/spec/network.h"
 #include "server/core/executor.h"
+#include "server/core/network/live_container.h"
 #include "server/core/network/network_book.h"
+#include "server/core/network/network_explain.h"
 #include "server/core/network/network_lane.h"
 #include "server/core/network/network_names.h"
 #include "server/core/network/network_watch.h"
@@ -73,7 +75,6 @@ class Networks {
   // --- For NetworkManager; see there.
   void Create(spec::NetworkSpec spec, TicketPtr ticket,
               Callback<CreateNetworkResult> callback);
-  void Explain(spec::NetworkSpec spec, Callback<CreateNetworkResult> callback);
   void Delete(DeleteNetworkArgs args, TicketPtr ticket,
               Callback<NetworkPtr> callback);
 
@@ -81,8 +82,6 @@ class Networks {
   // What a container wants, or nothing; as NetworkBook. The endpoints are to be
   // in the container's record, and the rows in the transaction with it.
   absl::StatusOr<Reservation> Reserve(const spec::Network& wanted);
-  // Of a reservation whose transaction was not committed.
-  void TakeBack(const Reservation& reservation) { book_.TakeBack(reservation); }
   // Makes the endpoints in the namespace, or leaves nothing of them.
   void Attach(const std::string& container_id, Endpoints endpoints,
               base::UniqueFd netns,
@@ -91,16 +90,10 @@ class Networks {
   void Reattach(const store::ContainerRecord& container,
                 absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> callback);
   // Takes away what the host has of the endpoints, whose namespace is gone or
-  // about to be. What they have of addresses and ports stays theirs.
+  // about to be. What they have of addresses and ports stays theirs until the
+  // book is told, with the commit of a row without them.
   void Detach(const std::string& container_id, Endpoints endpoints);
-  // Gives that back, before and after the commit of a row without the
-  // endpoints; as NetworkBook.
-  std::vector<store::LeaseRow> BeginRelease(const Endpoints& endpoints) {
-    return book_.BeginRelease(endpoints);
-  }
-  void FinishRelease(const Endpoints& endpoints) {
-    book_.FinishRelease(endpoints);
-  }
+  NetworkBook* book() { return &book_; }
 
   // The DNS servers that a container with these endpoints shall ask.
   std::vector<std::string> NameServersOf(const Endpoints& endpoints) const;
@@ -132,8 +125,11 @@ class Networks {
   // The port stays reserved until it is released.
   void Unpublish(std::string container_id, store::Endpoint endpoint,
                  store::PublishedPort port, DoneCallback callback);
-  void ReleasePort(const store::Endpoint& endpoint,
-                   const store::PublishedPort& port);
+
+  // --- What would be done (network_preview.cc): nothing is, and nothing is
+  // taken. Block, for a moment at most.
+  absl::StatusOr<StartExplanation> ExplainStart(StartSubject subject);
+  absl::StatusOr<NetworkExplanation> Explain(ExplainNetworkArgs args);
 
   // --- For audits; block.
   absl::StatusOr<std::vector<AuditObject>> Inventory();
@@ -141,17 +137,6 @@ class Networks {
   absl::Status Repair();
 
  private:
-  // A container that runs, with what it has. The namespace is held until its
-  // end: to change or repair it.
-  struct LiveContainer {
-    std::string name;
-    base::UniqueFd netns;  // invalid: could not be opened yet
-    Endpoints endpoints;
-    // How often a link of it went without us, and when it last did.
-    int losses = 0;
-    absl::Time last_loss = absl::InfinitePast();
-  };
-
   absl::StatusOr<NetworkPtr> Make(const spec::NetworkSpec& spec,
                                   Ticket* ticket);
   absl::StatusOr<NetworkPtr> Remove(const DeleteNetworkArgs& args,
@@ -165,6 +150,8 @@ class Networks {
                                     const store::Endpoint& endpoint) const;
   absl::StatusOr<Endpoints> AttachAll(const std::string& container_id,
                                       const Endpoints& endpoints, int netns_fd);
+
+  std::vector<std::string> NameServersOf(const NetworkPtr& network) const;
 
   void GoLive(const std::string& container_id, LiveContainer live);
   void EndLive(const std::string& container_id);
@@ -190,7 +177,14 @@ class Networks {
                             const store::Endpoint& endpoint,
                             const store::PublishedPort& port);
 
+  // network_preview.cc, on the lane.
+  absl::StatusOr<StartExplanation> ExplainStartNow(const StartSubject& subject);
+  absl::StatusOr<NetworkExplanation> ExplainSpec(const spec::NetworkSpec& spec);
+  absl::StatusOr<NetworkExplanation> ExplainNetwork(const NetworkPtr& network);
+
   // network_repair.cc, on the lane.
+  std::vector<NetworkPtr> NetworksUp() const;
+  std::vector<LiveEndpoint> LiveEndpoints() const;
   // Whether every container's is open now.
   bool OpenNamespaces();
   // Returns the networks that something was done for. What fails is tried again
