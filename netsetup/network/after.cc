@@ -73,6 +73,12 @@ class Effect {
     observed_.routes.back().link = IndexOf(op.link);
   }
 
+  void operator()(const DeleteRoute& op) {
+    Route route = op.route;
+    route.link = IndexOf(op.link);
+    std::erase(observed_.routes, route);
+  }
+
   void operator()(const SetSysctl& op) {
     observed_.sysctls[op.sysctl.key] = op.sysctl.value;
   }

@@ -277,6 +277,11 @@ class Applier {
       CAISSON_ASSIGN_OR_RETURN(route.link, IndexOf(op.netns, add->link));
       return BuildAddRoute(route);
     }
+    if (const auto* gone = std::get_if<DeleteRoute>(&op.action)) {
+      Route route = gone->route;
+      CAISSON_ASSIGN_OR_RETURN(route.link, IndexOf(op.netns, gone->link));
+      return BuildDeleteRoute(route);
+    }
     if (const auto* rate = std::get_if<SetRate>(&op.action)) {
       CAISSON_ASSIGN_OR_RETURN(const int index, IndexOf(op.netns, rate->link));
       return BuildSetRate(index, rate->rate);
@@ -307,6 +312,10 @@ class Applier {
       Route route = add->route;
       route.link = KnownIndex(op, add->link);
       message = BuildDeleteRoute(route);
+    } else if (const auto* gone = std::get_if<DeleteRoute>(&op.action)) {
+      Route route = gone->route;
+      route.link = KnownIndex(op, gone->link);
+      message = BuildAddRoute(route);
     } else if (const auto* rate = std::get_if<SetRate>(&op.action)) {
       message = BuildRemoveRate(KnownIndex(op, rate->link));
     } else if (const auto* ingress = std::get_if<AddIngress>(&op.action)) {

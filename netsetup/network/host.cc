@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -170,6 +171,26 @@ absl::Status Host::Detach(const Network& network, const Endpoint& endpoint,
   }
   return Finish(
       Apply(PlanDetach(instance_, network, endpoint, how, observed), places));
+}
+
+absl::Status Host::AddDefaultRoute(const Network& network,
+                                   const Endpoint& endpoint,
+                                   int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
+  Observed observed;
+  CAISSON_RETURN_IF_ERROR(
+      ObserveInside(&*container.socket, endpoint.id, &observed));
+  Plan plan = PlanDefaultRoute(network, endpoint);
+  std::erase_if(plan, [&](const Op& op) {
+    const Route& wanted = std::get<AddRoute>(op.action).route;
+    const std::vector<Route>& routes = observed.inside_routes[endpoint.id];
+    return std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
+      return route.destination == wanted.destination;
+    });
+  });
+  Places places;
+  places.containers[endpoint.id] = {netns_fd, &*container.socket};
+  return Finish(Apply(plan, places));
 }
 
 absl::Status Host::LookForRecover(

@@ -68,6 +68,11 @@ class Host {
   absl::Status Detach(const Network& network, const Endpoint& endpoint,
                       int netns_fd, DetachHow how) const;
 
+  // Makes the gateways of an endpoint that is attached the container's way out,
+  // for each family that has none; another one stays.
+  absl::Status AddDefaultRoute(const Network& network, const Endpoint& endpoint,
+                               int netns_fd) const;
+
   // After a start: adopts, repairs, makes anew, removes. `netns_of` gives the
   // namespace of an endpoint's container. One object that fails takes no other
   // with it.

@@ -88,6 +88,8 @@ absl::Status ObserveInside(Socket* container, std::string_view endpoint_id,
                            Observed* observed) {
   CAISSON_ASSIGN_OR_RETURN(observed->inside[std::string(endpoint_id)],
                            ListLinks(container));
+  CAISSON_ASSIGN_OR_RETURN(observed->inside_routes[std::string(endpoint_id)],
+                           ListRoutes(container));
   return absl::OkStatus();
 }
 

@@ -46,6 +46,7 @@ struct Verb {
   std::string operator()(const DeleteGroup&) const { return "delete links"; }
   std::string operator()(const AddAddress&) const { return "add address"; }
   std::string operator()(const AddRoute&) const { return "add route"; }
+  std::string operator()(const DeleteRoute&) const { return "delete route"; }
   std::string operator()(const SetRate&) const { return "limit rate"; }
   std::string operator()(const AddIngress&) const { return "add ingress"; }
   std::string operator()(const RedirectIngress&) const {
@@ -90,6 +91,9 @@ struct Object {
     return StrCat(op.prefix.ToString(), " to ", NameOf(op.link));
   }
   std::string operator()(const AddRoute& op) const {
+    return StrCat(op.route.ToString(), " on ", NameOf(op.link));
+  }
+  std::string operator()(const DeleteRoute& op) const {
     return StrCat(op.route.ToString(), " on ", NameOf(op.link));
   }
   std::string operator()(const SetRate& op) const {

@@ -63,7 +63,7 @@ struct DeleteGroup {
   uint32_t group = 0;
   bool operator==(const DeleteGroup&) const = default;
 };
-// These are undone by removing what they added.
+// These two are undone by removing what they added.
 struct AddAddress {
   LinkRef link;
   IpPrefix prefix;
@@ -74,6 +74,13 @@ struct AddRoute {
   Route route;
   bool operator==(const AddRoute&) const = default;
 };
+// Undone by adding it again.
+struct DeleteRoute {
+  LinkRef link;
+  Route route;
+  bool operator==(const DeleteRoute&) const = default;
+};
+// The next two are undone by removing what they added.
 struct SetRate {
   LinkRef link;
   Rate rate;
@@ -96,8 +103,8 @@ struct SetSysctl {
 
 using Action =
     std::variant<CreateLink, ChangeLink, MoveLink, AddAlternativeName,
-                 DeleteGroup, AddAddress, AddRoute, SetRate, AddIngress,
-                 RedirectIngress, SetSysctl>;
+                 DeleteGroup, AddAddress, AddRoute, DeleteRoute, SetRate,
+                 AddIngress, RedirectIngress, SetSysctl>;
 
 struct Op {
   // Where it is done.

@@ -40,6 +40,7 @@ struct Observed {
   std::map<std::string, std::string> sysctls;
   // What the containers have, by endpoint; none for those not looked into.
   std::map<std::string, std::vector<Link>> inside;
+  std::map<std::string, std::vector<Route>> inside_routes;
 
   // nullptr when there is none.
   const Link* FindLink(std::string_view name) const;
@@ -71,14 +72,18 @@ Plan PlanDestroyNetwork(std::string_view instance, const Network& network,
                         const Observed& observed);
 
 // Everything that an endpoint has, in the container and on the host, from
-// nothing. Reads the bridge or the interface of the network, and the sysctls
-// kBridgeCalls.
+// nothing. Reads the bridge or the interface of the network, the sysctls
+// kBridgeCalls, and of `inside_routes` default routes that have taken the place
+// of its own: they go.
 //   NOT_FOUND       bridge or interface is not there
 //   ALREADY_EXISTS  somebody else's link has the bridge's name
 absl::StatusOr<Plan> PlanAttach(std::string_view instance,
                                 const Network& network,
                                 const Endpoint& endpoint,
                                 const Observed& observed);
+
+// The default routes of an endpoint that is attached without one.
+Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint);
 
 enum class DetachHow : uint8_t {
   // The container's namespace goes away: the kernel removes what is inside, and

@@ -61,6 +61,14 @@ IpPrefix DefaultPrefix(const IpAddress& address) {
   return {address.is_v6() ? IpAddress::V6({}) : IpAddress(), 0};
 }
 
+// As the kernel tells it.
+uint32_t MetricOf(const Route& route) {
+  constexpr uint32_t kIp6Default = 1024;
+  const bool is_default =
+      route.metric == 0 && route.destination.address.is_v6();
+  return is_default ? kIp6Default : route.metric;
+}
+
 // Hairpin lets an endpoint reach its own published port where bridged packets
 // of its family go through iptables: only there does the answer come back as a
 // bridged one.
@@ -83,6 +91,11 @@ class AttachPlanner {
         tag_(TagOfEndpoint(instance, endpoint.id).ToString()),
         host_link_{.name = HostLinkName(endpoint.id)},
         inside_link_{.name = endpoint.interface} {}
+
+  Plan RunDefaultRoute() {
+    AddGateways();
+    return std::move(plan_);
+  }
 
   absl::StatusOr<Plan> Run() {
     switch (network_.driver) {
@@ -296,14 +309,33 @@ class AttachPlanner {
             !subnet->gateway.has_value()) {
           continue;
         }
-        Inside(
-            AddRoute{.link = inside_link_,
-                     .route = {.destination = DefaultPrefix(*subnet->gateway),
-                               .gateway = subnet->gateway,
-                               .metric = endpoint_.metric}});
+        const Route route = {.destination = DefaultPrefix(*subnet->gateway),
+                             .gateway = subnet->gateway,
+                             .metric = endpoint_.metric};
+        MakeWayFor(route);
+        Inside(AddRoute{.link = inside_link_, .route = route});
         // A second one of the family would only be refused.
         break;
       }
+    }
+  }
+
+  // The kernel has one route to a place with one metric. Where another endpoint
+  // got it when this one went, and its end was not recorded, it goes back.
+  void MakeWayFor(const Route& route) {
+    const auto there = observed_.inside_routes.find(endpoint_.id);
+    if (there == observed_.inside_routes.end()) return;
+    for (const Route& other : there->second) {
+      if (other.destination != route.destination ||
+          MetricOf(other) != MetricOf(route)) {
+        continue;
+      }
+      LinkRef link = {.index = other.link};
+      const auto inside = observed_.inside.find(endpoint_.id);
+      for (const Link& one : inside->second) {
+        if (one.index == other.link) link.name = one.name;
+      }
+      Inside(DeleteRoute{.link = link, .route = other});
     }
   }
 
@@ -387,6 +419,12 @@ absl::StatusOr<Plan> PlanAttach(std::string_view instance,
                                 const Endpoint& endpoint,
                                 const Observed& observed) {
   return AttachPlanner(instance, network, endpoint, observed).Run();
+}
+
+Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint) {
+  Endpoint wanted = endpoint;
+  wanted.default_route = true;
+  return AttachPlanner("", network, wanted, {}).RunDefaultRoute();
 }
 
 Plan PlanDetach(std::string_view instance, const Network& network,

@@ -316,6 +316,46 @@ TEST(PlanAttachTest, WithoutAWayOutThereIsNoDefaultRoute) {
   }
 }
 
+TEST(PlanAttachTest, TheDefaultRouteComesBackFromWhoGotIt) {
+  Observed observed;
+  observed.links = {OwnBridge()};
+  observed.inside[kEndpoint] = {{.index = 3, .name = "eth1"}};
+  // The kernel tells the metric of IPv6 that it has chosen.
+  observed.inside_routes[kEndpoint] = {
+      {.destination = *ParseIpPrefix("0.0.0.0/0"),
+       .gateway = *ParseIpAddress("10.2.0.1"),
+       .link = 3},
+      {.destination = *ParseIpPrefix("0.0.0.0/0"), .link = 3, .metric = 77},
+      {.destination = *ParseIpPrefix("10.9.0.0/16"), .link = 3},
+      {.destination = *ParseIpPrefix("::/0"),
+       .gateway = *ParseIpAddress("fd00:2::1"),
+       .link = 3,
+       .metric = 1024}};
+  CAISSON_ASSERT_OK_AND_ASSIGN(const Plan plan,
+                               PlanAttach(kInstance, NetworkOf(Driver::kBridge),
+                                          TestEndpoint(), observed));
+  std::vector<std::string> lines = Lines(plan);
+  ASSERT_GT(lines.size(), 4u);
+  lines.erase(lines.begin(), lines.end() - 4);
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          "container: delete route default via 10.2.0.1 on eth1",
+          "container: add route default via 10.1.0.1 on eth0",
+          "container: delete route default (IPv6) via fd00:2::1 metric 1024 "
+          "on eth1",
+          "container: add route default (IPv6) via fd00:1::1 on eth0"));
+}
+
+TEST(PlanAttachTest, TheDefaultRouteAlone) {
+  Endpoint endpoint = TestEndpoint();
+  endpoint.default_route = false;
+  EXPECT_THAT(
+      Lines(PlanDefaultRoute(NetworkOf(Driver::kBridge), endpoint)),
+      ElementsAre("container: add route default via 10.1.0.1 on eth0",
+                  "container: add route default (IPv6) via fd00:1::1 on eth0"));
+}
+
 TEST(PlanAttachTest, PtpHasOnlyItsGatewayOnTheLink) {
   Endpoint endpoint = TestEndpoint();
   endpoint.addresses.pop_back();

@@ -88,6 +88,7 @@ Endpoint FullEndpoint() {
   endpoint.gateways = {"10.1.0.1", "fd00::1"};
   endpoint.aliases = {"db", "db.blue"};
   endpoint.default_route = true;
+  endpoint.never_default_route = true;
   endpoint.routes = {{"10.9.0.0/16", "10.1.0.9", 50}, {"10.8.0.0/16", "", 0}};
   endpoint.ingress = spec::Bandwidth{8'000'000'000, 65'536};
   endpoint.egress = spec::Bandwidth{};

@@ -123,6 +123,7 @@ Json EncodeEndpoint(const Endpoint& endpoint) {
   Put(&json, "gateways", endpoint.gateways);
   Put(&json, "aliases", endpoint.aliases);
   Put(&json, "default_route", endpoint.default_route ? 1 : 0);
+  Put(&json, "never_default_route", endpoint.never_default_route ? 1 : 0);
   for (const spec::NetworkRoute& route : endpoint.routes) {
     json["routes"].push_back(EncodeRoute(route));
   }
@@ -147,6 +148,7 @@ Endpoint DecodeEndpoint(const Json& json) {
   Get(json, "gateways", &endpoint.gateways);
   Get(json, "aliases", &endpoint.aliases);
   Get(json, "default_route", &endpoint.default_route);
+  Get(json, "never_default_route", &endpoint.never_default_route);
   ForEachItem(json, "routes", [&](const Json& item) {
     endpoint.routes.push_back(DecodeRoute(item));
   });

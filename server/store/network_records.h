@@ -49,6 +49,8 @@ struct Endpoint {
   std::vector<std::string> gateways;   // at most one of each family
   std::vector<std::string> aliases;
   bool default_route = false;
+  // The attachment said so: also when another network goes.
+  bool never_default_route = false;
   std::vector<spec::NetworkRoute> routes;
   std::optional<spec::Bandwidth> ingress;
   std::optional<spec::Bandwidth> egress;

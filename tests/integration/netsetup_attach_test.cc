@@ -42,6 +42,7 @@ using netsetup::Recovered;
 using nlohmann::json;
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -323,6 +324,44 @@ TEST_F(RootAttachTest, LimitsAreSetBothWaysAndCountersTurned) {
   CAISSON_EXPECT_OK(
       host_->Detach(network, endpoint, netns.fd.get(), DetachHow::kNow));
   EXPECT_THAT(LinkNames(), SizeIs(2));
+}
+
+TEST_F(RootAttachTest, TheDefaultRouteIsHandedOnAndComesBack) {
+  const Netns& netns = AddContainer("c1");
+  netsetup::Desired desired;
+  for (const int n : {1, 2}) {
+    desired.networks.push_back(NetworkOf(Driver::kBridge, n));
+    CAISSON_ASSERT_OK(host_->CreateNetwork(desired.networks.back()));
+    Endpoint endpoint = EndpointOf(desired.networks.back(), n, 2);
+    endpoint.interface = StrCat("eth", n - 1);
+    endpoint.default_route = n == 1;
+    CAISSON_ASSERT_OK(
+        host_->Attach(desired.networks.back(), endpoint, netns.fd.get()));
+    desired.endpoints.push_back(endpoint);
+  }
+  const auto ways_out = [&] {
+    std::vector<std::string> links;
+    for (const char* family : {"-4", "-6"}) {
+      for (const json& route :
+           Json("c1", {"ip", "-j", family, "route", "show", "default"})) {
+        links.push_back(route["dev"]);
+      }
+    }
+    return links;
+  };
+  EXPECT_THAT(ways_out(), ElementsAre("eth0", "eth0"));
+  CAISSON_ASSERT_OK(host_->Detach(desired.networks[0], desired.endpoints[0],
+                                  netns.fd.get(), DetachHow::kNow));
+  for (int again = 0; again < 2; ++again) {
+    CAISSON_ASSERT_OK(host_->AddDefaultRoute(
+        desired.networks[1], desired.endpoints[1], netns.fd.get()));
+    EXPECT_THAT(ways_out(), ElementsAre("eth1", "eth1"));
+  }
+  // A daemon that died before it recorded that.
+  EXPECT_THAT(StatusesOf(host_->Recover(
+                  desired, [&](const std::string&) { return netns.fd.get(); })),
+              Each(base::IsOk()));
+  EXPECT_THAT(ways_out(), ElementsAre("eth0", "eth0"));
 }
 
 TEST_F(RootAttachTest, ASecondNetworkOfAContainerHasItsOwnMetric) {

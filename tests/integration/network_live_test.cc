@@ -189,6 +189,45 @@ TEST_F(NetworkLiveTest, AFurtherNetworkLeavesTheFirstAlone) {
   EXPECT_THAT(gone.stdout(), Not(::testing::HasSubstr("10.78.2.77")));
 }
 
+TEST_F(NetworkLiveTest, TheDefaultRouteGoesToAnotherNetwork) {
+  MakeLan("lan", 1);
+  MakeLan("never", 2);
+  MakeLan("next", 3);
+  v1::NetworkSpec inner = NetworkOf("inner", {"10.78.4.0/24"});
+  inner.set_internal(true);
+  MakeNetwork(inner);
+  v1::ContainerSpec spec = AttachedSpec({"lan", "never", "inner", "next"});
+  Attachment(&spec, 1)->set_default_route(false);
+  const v1::Container container = CreateAndStart(spec);
+  const auto ways_out = [&container] {
+    std::vector<std::string> links;
+    for (const char* family : {"-4", "-6"}) {
+      for (const auto& route :
+           Json(Inside(container),
+                {"ip", "-j", family, "route", "show", "default"})) {
+        links.push_back(route["dev"]);
+      }
+    }
+    return links;
+  };
+  EXPECT_THAT(ways_out(), ElementsAre("eth0", "eth0"));
+  EXPECT_THAT(TryDisconnect(container, "lan"), IsOk());
+  EXPECT_THAT(ways_out(), ElementsAre("eth3", "eth3"));
+  ExpectPing(Inside(container), kOutsideAddress);
+  ExpectPing(Inside(container), kOutsideAddress6);
+  // It has one now, so it gets no second.
+  Connect(ConnectOf(container, "lan"));
+  EXPECT_THAT(ways_out(), ElementsAre("eth3", "eth3"));
+  // That of a network without it stays where it is.
+  EXPECT_THAT(TryDisconnect(container, "never"), IsOk());
+  EXPECT_THAT(ways_out(), ElementsAre("eth3", "eth3"));
+  EXPECT_THAT(TryDisconnect(container, "next"), IsOk());
+  EXPECT_THAT(ways_out(), ElementsAre("eth0", "eth0"));
+  EXPECT_THAT(TryDisconnect(container, "lan"), IsOk());
+  EXPECT_THAT(ways_out(), IsEmpty());
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+}
+
 TEST_F(NetworkLiveTest, PublishedPortsComeAndGo) {
   MakeLan("lan", 1);
   const v1::Container container = CreateAndStart(AttachedSpec({"lan"}));

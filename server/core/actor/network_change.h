@@ -2,7 +2,7 @@
 // disconnect, publish, unpublish.
 //
 //   connect     reserve -> commit the intent -> attach -> commit
-//   disconnect  detach -> commit -> release
+//   disconnect  detach, default route of another -> commit -> release
 //   publish     reserve -> firewall -> commit
 //   unpublish   firewall -> commit -> release
 //

@@ -18,6 +18,19 @@ Endpoints Without(Endpoints endpoints, const std::string& id) {
   return endpoints;
 }
 
+// Which endpoint has the default route when `leaving` is gone: the first that
+// may; none when that did not have it.
+std::string HeirOf(const Endpoints& endpoints, const store::Endpoint& leaving) {
+  if (!leaving.default_route) return "";
+  for (const store::Endpoint& other : endpoints) {
+    if (other.id != leaving.id && other.attached && !other.gateways.empty() &&
+        !other.never_default_route) {
+      return other.id;
+    }
+  }
+  return "";
+}
+
 class Connecting final : public Container::NetworkChange {
  public:
   Connecting(spec::NetworkAttachment wanted, TicketPtr ticket,
@@ -59,7 +72,7 @@ class Connecting final : public Container::NetworkChange {
     const absl::Status status =
         CommitDone(std::move(all), endpoint_.network_id);
     if (status.ok()) return End(status);
-    networks().Disconnect(id(), *connected,
+    networks().Disconnect(id(), *connected, /*heir=*/"",
                           Then<absl::Status>([this, status](const auto& gone) {
                             // What is half detached stays in the row.
                             if (gone.ok()) return Undo(status);
@@ -100,8 +113,9 @@ class Disconnecting final : public Container::NetworkChange {
         });
     if (found == all.end()) return End(NotConnected(network->name));
     endpoint_ = *found;
+    heir_ = HeirOf(all, endpoint_);
     networks().Disconnect(
-        id(), endpoint_,
+        id(), endpoint_, heir_,
         Then<absl::Status>([this](const auto& gone) { OnDisconnected(gone); }));
   }
 
@@ -109,15 +123,20 @@ class Disconnecting final : public Container::NetworkChange {
     if (Find(endpoint_.id) == nullptr) return End(RunEnded());
     if (!status.ok()) return End(status);
     ReleaseWithCommit(*Find(endpoint_.id));
+    if (store::Endpoint* heir = Find(heir_)) heir->default_route = true;
     const absl::Status done =
         CommitDone(Without(endpoints(), endpoint_.id), endpoint_.network_id);
     // A retry goes on from here; so does the end of the run.
-    if (!done.ok()) Find(endpoint_.id)->attached = false;
+    if (!done.ok()) {
+      Find(endpoint_.id)->attached = false;
+      Find(endpoint_.id)->default_route = false;
+    }
     End(done);
   }
 
   const std::string network_;
   store::Endpoint endpoint_;
+  std::string heir_;
 };
 
 }  // namespace

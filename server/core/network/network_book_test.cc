@@ -421,6 +421,8 @@ TEST_F(NetworkBookTest, TheFirstConnectIsTheWayOut) {
       {}, {.network = "a", .default_route = false}, "attachment");
   ASSERT_TRUE(not_wanted.ok());
   EXPECT_FALSE(not_wanted->endpoints[0].default_route);
+  EXPECT_TRUE(not_wanted->endpoints[0].never_default_route);
+  EXPECT_FALSE(got->endpoints[0].never_default_route);
 }
 
 TEST_F(NetworkBookTest, AConnectThatIsRefusedHoldsNothing) {

@@ -194,6 +194,15 @@ absl::Status NetworkLane::Detach(const EndpointRef& ref, DetachHow how,
   return SetupFailed(gone.ok() ? closed : gone);
 }
 
+absl::Status NetworkLane::AddDefaultRoute(const EndpointRef& ref,
+                                          int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                           HostNetwork(*ref.network));
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
+                           HostEndpoint(ref.endpoint, ref.container_id));
+  return SetupFailed(host_.AddDefaultRoute(network, endpoint, netns_fd));
+}
+
 absl::Status NetworkLane::Publish(const EndpointRef& ref,
                                   const store::PublishedPort& port) {
   EndpointRef alone = ref;

@@ -77,6 +77,9 @@ class NetworkLane {
   absl::Status Detach(const EndpointRef& ref, netsetup::DetachHow how,
                       int netns_fd = -1);
 
+  // Of one that is attached without it: its gateways are the way out.
+  absl::Status AddDefaultRoute(const EndpointRef& ref, int netns_fd) const;
+
   // One port of an endpoint that is attached, or nothing of it. The port need
   // not be among those of the endpoint.
   absl::Status Publish(const EndpointRef& ref,

@@ -135,16 +135,27 @@ absl::StatusOr<store::Endpoint> Networks::ConnectNow(
 }
 
 void Networks::Disconnect(std::string container_id, store::Endpoint endpoint,
-                          DoneCallback callback) {
+                          std::string heir, DoneCallback callback) {
   lane_thread_.Post([this, container_id = std::move(container_id),
-                     endpoint = std::move(endpoint),
+                     endpoint = std::move(endpoint), heir = std::move(heir),
                      callback = std::move(callback)]() mutable {
-    callback(DisconnectNow(container_id, endpoint));
+    callback(DisconnectNow(container_id, endpoint, heir));
   });
 }
 
+absl::Status Networks::DetachAndInherit(const EndpointRef& ref,
+                                        const store::Endpoint* heir,
+                                        int netns_fd) {
+  CAISSON_RETURN_IF_ERROR(lane_->Detach(ref, DetachHow::kNow, netns_fd));
+  if (heir == nullptr) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(const EndpointRef next,
+                           RefOf(ref.container_id, *heir));
+  return lane_->AddDefaultRoute(next, netns_fd);
+}
+
 absl::Status Networks::DisconnectNow(const std::string& container_id,
-                                     const store::Endpoint& endpoint) {
+                                     const store::Endpoint& endpoint,
+                                     const std::string& heir) {
   if (lane_ == nullptr) return lane_status_;
   CAISSON_ASSIGN_OR_RETURN(const EndpointRef ref,
                            RefOf(container_id, endpoint));
@@ -152,7 +163,8 @@ absl::Status Networks::DisconnectNow(const std::string& container_id,
   const auto live = live_.find(container_id);
   const int netns_fd = live == live_.end() ? -1 : live->second.netns.get();
   if (live != live_.end() && netns_fd < 0) return NamespaceClosed();
-  const absl::Status status = lane_->Detach(ref, DetachHow::kNow, netns_fd);
+  const absl::Status status =
+      DetachAndInherit(ref, FindLive(container_id, heir), netns_fd);
   if (status.ok()) {
     // Before the news of its link are read: nobody else took it away.
     if (live == live_.end()) return status;
@@ -160,6 +172,9 @@ absl::Status Networks::DisconnectNow(const std::string& container_id,
     std::erase_if(rest, [&endpoint](const store::Endpoint& one) {
       return one.id == endpoint.id;
     });
+    for (store::Endpoint& one : rest) {
+      if (one.id == heir) one.default_route = true;
+    }
     SetLive(container_id, std::move(rest));
     return status;
   }

@@ -180,6 +180,7 @@ class NetworkBook::Reserving {
     endpoint.ingress = wanted.ingress;
     endpoint.egress = wanted.egress;
     endpoint.default_route = wanted.default_route.value_or(false);
+    endpoint.never_default_route = !wanted.default_route.value_or(true);
     CAISSON_RETURN_IF_ERROR(
         TakeAddresses(wanted, field, &entry->second, &endpoint));
     // An interface that the host itself would be given, or none.

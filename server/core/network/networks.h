@@ -114,9 +114,10 @@ class Networks {
       const Endpoints& held, const spec::NetworkAttachment& wanted);
   void Connect(store::ContainerRecord container, store::Endpoint endpoint,
                Callback<store::Endpoint> callback);
-  // The leases stay until they are released.
+  // The leases stay until they are released. `heir` is the endpoint that gets
+  // the default route; may be empty.
   void Disconnect(std::string container_id, store::Endpoint endpoint,
-                  DoneCallback callback);
+                  std::string heir, DoneCallback callback);
   // The endpoint with the port, which is its last one.
   absl::StatusOr<store::Endpoint> ReservePort(const Endpoints& held,
                                               const spec::PortMapping& wanted);
@@ -169,7 +170,10 @@ class Networks {
   absl::StatusOr<store::Endpoint> ConnectNow(
       const store::ContainerRecord& container, const store::Endpoint& endpoint);
   absl::Status DisconnectNow(const std::string& container_id,
-                             const store::Endpoint& endpoint);
+                             const store::Endpoint& endpoint,
+                             const std::string& heir);
+  absl::Status DetachAndInherit(const EndpointRef& ref,
+                                const store::Endpoint* heir, int netns_fd);
   absl::Status PublishNow(const std::string& container_id,
                           const store::Endpoint& endpoint,
                           const store::PublishedPort& port);
