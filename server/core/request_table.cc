@@ -68,6 +68,16 @@ Ticket::~Ticket() {
                            .object_id = ""});
 }
 
+std::optional<RequestOutcome> Ticket::Recovered() const {
+  if (!interrupted_) return std::nullopt;
+  const store::RequestPtr row = table_->store_->catalog().Request(key_.id);
+  if (row == nullptr || row->outcome == store::RequestRow::Outcome::kRunning) {
+    return std::nullopt;
+  }
+  return RequestOutcome{.status = MarkReplayed(row->failure),
+                        .object_id = row->object_id};
+}
+
 store::RequestRow Ticket::Row(const std::string& object_id) const {
   store::RequestRow row;
   row.id = key_.id;

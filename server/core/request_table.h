@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -59,6 +60,9 @@ class Ticket {
   const std::string& id() const { return key_.id; }
   // An earlier daemon was at it and did not record the end.
   bool interrupted() const { return interrupted_; }
+  // How that came out, once recovery has found what became of it: to be asked
+  // where the object's changes are serial, since it is not to be done again.
+  std::optional<RequestOutcome> Recovered() const;
 
   // The row that says that the request runs; in the transaction that first
   // changes anything.

@@ -226,6 +226,7 @@ std::string EncodeContainer(const ContainerRecord& record) {
   Put(&json, "shim_pid", record.kernel.shim_pid);
   Put(&json, "cgroup", record.kernel.cgroup_path);
   Put(&json, "request", record.request_id);
+  Put(&json, "start_request", record.start_request);
   Put(&json, "create_time", record.create_time);
   Put(&json, "create_revision", record.create_revision);
   Put(&json, "revision", record.revision);
@@ -256,6 +257,7 @@ absl::Status DecodeContainer(std::string_view text, ContainerRecord* record) {
   Get(json, "shim_pid", &record->kernel.shim_pid);
   Get(json, "cgroup", &record->kernel.cgroup_path);
   Get(json, "request", &record->request_id);
+  Get(json, "start_request", &record->start_request);
   Get(json, "create_time", &record->create_time);
   Get(json, "create_revision", &record->create_revision);
   Get(json, "revision", &record->revision);

@@ -115,6 +115,7 @@ TEST(CodecTest, AContainerComesBack) {
   record.intent = Intent::kDelete;
   record.kernel = {"boot", 12, "c/x"};
   record.request_id = "r";
+  record.start_request = "s";
   record.create_time = absl::FromUnixNanos(1);
   record.create_revision = 4;
   record.revision = 9;
@@ -144,6 +145,7 @@ TEST(CodecTest, AContainerComesBack) {
   EXPECT_EQ(back.kernel.shim_pid, 12);
   EXPECT_EQ(back.kernel.cgroup_path, "c/x");
   EXPECT_EQ(back.request_id, "r");
+  EXPECT_EQ(back.start_request, "s");
   EXPECT_EQ(back.create_time, absl::FromUnixNanos(1));
   EXPECT_EQ(back.create_revision, 4);
   EXPECT_EQ(back.revision, 9);

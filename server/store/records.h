@@ -138,7 +138,8 @@ struct ContainerRecord {
   ContainerStatus status;
   Intent intent = Intent::kNone;
   KernelFacts kernel;
-  std::string request_id;  // of the call that made it; may be empty
+  std::string request_id;     // of the call that made it; may be empty
+  std::string start_request;  // of the Start under way; may be empty
   absl::Time create_time = absl::InfinitePast();
   int64_t create_revision = 0;  // set by the store
   int64_t revision = 0;         // of the last change; set by the store

@@ -222,6 +222,16 @@ void Container::Attach(StreamRole role, bool replayed,
 }
 
 void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
+  if (const auto recovered = args.ticket->Recovered()) {
+    // An earlier daemon began this very exec, and it came to something.
+    args.ticket->Announce(recovered->status, recovered->object_id);
+    if (recovered->status.ok()) {
+      AttachExec(recovered->object_id, std::move(callback));
+    } else {
+      callback(recovered->status);
+    }
+    return;
+  }
   const bool waits =
       ShimIsUnknown() || (IsSettling(state_) && state_ != State::kStopping);
   absl::Status status;

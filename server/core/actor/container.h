@@ -62,6 +62,8 @@ class Container : public std::enable_shared_from_this<Container> {
               spec::OnDisconnect on_disconnect, Callback<Started> callback);
   // The caller of Launch is gone: undone unless it has started.
   void AbandonLaunch();
+  // Runs `then` when it is known what came of a launch under way.
+  void AwaitLaunch(Work then);
   void Start(TicketPtr ticket, absl::Time begin,
              Callback<StartResult> callback);
 

@@ -109,6 +109,18 @@ void Container::MakeCgroups() {
       });
 }
 
+void Container::AwaitLaunch(Work then) {
+  const bool under_way =
+      state_ == State::kLaunching || state_ == State::kCancelling;
+  if (!under_way || env_->shutting_down) {
+    then();
+    return;
+  }
+  Defer([this, then = std::move(then)]() mutable {
+    AwaitLaunch(std::move(then));
+  });
+}
+
 void Container::AbandonLaunch() {
   if (state_ != State::kLaunching || start_ == nullptr) return;
   if (!start_->ticket->id().empty()) return;  // a retry may come for it

@@ -104,7 +104,10 @@ void Container::Remove() {
   const bool hidden = record_.intent == store::Intent::kCreate;
   store::Transaction transaction;
   ReleaseNetworks(&record_);
+  // Of a start that a forced delete gave up.
+  EraseRequest(record_.start_request, &transaction);
   if (hidden) {
+    EraseRequest(record_.request_id, &transaction);
     transaction.erase_containers.push_back(id_);
   } else {
     std::string request;

@@ -102,9 +102,7 @@ void Container::UndoInterrupted() {
   store::Transaction undo;
   undo.erase_containers.push_back(id_);
   ReleaseNetworks(&record_);
-  if (!record_.request_id.empty()) {
-    undo.erase_requests.push_back(record_.request_id);
-  }
+  EraseRequest(record_.request_id, &undo);
   base::IgnoreError(Commit(std::move(undo)), "tried again at the next start");
   base::IgnoreError(env_->trash->Throw(Directory()),
                     "a directory without a row is removed at the next start");
@@ -265,6 +263,7 @@ void Container::OnShimLost(std::optional<record::ExitRecord> exit) {
     }
     record_.intent = store::Intent::kNone;
     store::Transaction undo;
+    EraseRequest(std::exchange(record_.start_request, ""), &undo);
     ReleaseNetworks(&record_);
     undo.put_containers.push_back(record_);
     base::IgnoreError(Commit(std::move(undo)), "tried at the next start");

@@ -22,10 +22,18 @@ namespace caisson::core {
 
 void Container::Start(TicketPtr ticket, absl::Time begin,
                       Callback<StartResult> callback) {
-  const bool interrupted_but_runs =
-      ticket->interrupted() && IsRunning(state_) && state_ != State::kKilling;
-  if (!interrupted_but_runs && (IsSettling(state_) || cleaning_ || lost_) &&
-      state_ != State::kGone) {
+  if (const auto recovered = ticket->Recovered()) {
+    // An earlier daemon began this very start, and it came to something.
+    ticket->Announce(recovered->status, recovered->object_id);
+    if (!recovered->status.ok()) {
+      callback(recovered->status);
+      return;
+    }
+    callback(
+        StartResult{.container = Published(), .timings = {}, .replayed = true});
+    return;
+  }
+  if ((IsSettling(state_) || cleaning_ || lost_) && state_ != State::kGone) {
     Defer([this, ticket = std::move(ticket), begin,
            callback = std::move(callback)]() mutable {
       if (env_->shutting_down) {
@@ -35,13 +43,6 @@ void Container::Start(TicketPtr ticket, absl::Time begin,
       }
       Start(std::move(ticket), begin, std::move(callback));
     });
-    return;
-  }
-  if (interrupted_but_runs) {
-    // An earlier daemon began this very start, and this one adopted it.
-    ticket->Announce(absl::OkStatus(), id_);
-    callback(
-        StartResult{.container = Published(), .timings = {}, .replayed = true});
     return;
   }
   if (!Can(state_, Event::kStart)) {
@@ -58,6 +59,7 @@ void Container::Start(TicketPtr ticket, absl::Time begin,
   Apply(Event::kStart);
 
   record_.intent = store::Intent::kStart;
+  record_.start_request = start_->ticket->id();
   record_.kernel.boot_id = env_->facts.boot_id;
   absl::Status status = CommitStart();
   start_->clock.Mark("STORE");
@@ -171,7 +173,10 @@ absl::Status Container::CommitStarted(int64_t run, int32_t pid,
                                       absl::Time start_time) {
   store::ContainerRecord record = record_;
   const bool created = record.intent == store::Intent::kCreate;
+  const std::string request =
+      created ? record.request_id : record.start_request;
   record.intent = store::Intent::kNone;
+  record.start_request.clear();
   record.status.state = store::ContainerState::kRunning;
   record.status.run = run;
   record.status.pid = pid;
@@ -179,15 +184,14 @@ absl::Status Container::CommitStarted(int64_t run, int32_t pid,
   record.status.expire_time = absl::InfinitePast();
   record.kernel.boot_id = env_->facts.boot_id;
   record.kernel.shim_pid = shim_.pid;
-  const std::string request = start_ != nullptr ? start_->ticket->id() : "";
   store::Transaction transaction;
   transaction.put_containers.push_back(record);
   if (created) transaction.AddEvent("container.created", id_, "", request);
   transaction.AddEvent("container.started", id_, "", request);
   if (start_ != nullptr) {
     start_->ticket->AddOutcome(&transaction, absl::OkStatus(), id_);
-  } else if (created) {
-    FinishInterrupted(env_, record.request_id, id_, &transaction);
+  } else {
+    FinishInterrupted(env_, request, id_, &transaction);
   }
   CAISSON_RETURN_IF_ERROR(Commit(std::move(transaction)));
   record.revision = record_.revision;
@@ -233,6 +237,7 @@ void Container::FailStart(absl::Status status) {
     UndoRecord(status, start->ticket.get());
   } else if (!hidden) {
     record_.intent = cancelled ? store::Intent::kDelete : store::Intent::kNone;
+    record_.start_request.clear();
     store::Transaction undo;
     ReleaseNetworks(&record_);
     undo.put_containers.push_back(record_);

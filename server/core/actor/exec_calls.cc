@@ -107,7 +107,9 @@ void ExecSet::CollectEnded(int64_t run, store::ExitReason reason,
                            store::Transaction* transaction) {
   for (const auto& [number, unit] : units_) {
     if (unit->record.exit.has_value() || unit->launch != nullptr) continue;
-    SetExit(unit.get(), EndOf(*unit, run, reason));
+    store::ExitInfo end = EndOf(*unit, run, reason);
+    AddInterruptedStart(&unit->record, 0, end.start_time, transaction);
+    SetExit(unit.get(), std::move(end));
     unit->ended_with_container = true;
     transaction->put_execs.push_back(unit->record);
     transaction->AddEvent("exec.exited", container_id_, unit->record.id,
@@ -174,6 +176,20 @@ void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
   }
 }
 
+// For an exec that was started while the daemon died before it could say so;
+// for others there is nothing to add.
+void ExecSet::AddInterruptedStart(store::ExecRecord* record, int32_t pid,
+                                  absl::Time start_time,
+                                  store::Transaction* transaction) const {
+  if (record->intent == store::Intent::kNone) return;
+  record->intent = store::Intent::kNone;
+  record->pid = pid;
+  record->start_time = start_time;
+  transaction->AddEvent("exec.started", container_id_, record->id,
+                        record->request_id);
+  FinishInterrupted(env_, record->request_id, record->id, transaction);
+}
+
 void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                            int64_t run, const shim::StateExec& state) {
   if (unit->launch != nullptr) {
@@ -184,19 +200,16 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
     OnStarted(conn, unit, body);
     return;
   }
-  store::ExecRecord& record = unit->record;
-  if (record.intent != store::Intent::kNone) {
-    // It was started, and the daemon died before it could say so.
-    record.intent = store::Intent::kNone;
-    record.pid = state.pid;
-    record.start_time = absl::FromUnixNanos(state.start_time_ns);
+  if (unit->record.intent != store::Intent::kNone) {
+    store::ExecRecord record = unit->record;
     store::Transaction transaction;
+    AddInterruptedStart(&record, state.pid,
+                        absl::FromUnixNanos(state.start_time_ns), &transaction);
     transaction.put_execs.push_back(record);
-    transaction.AddEvent("exec.started", container_id_, record.id,
-                         record.request_id);
-    FinishInterrupted(env_, record.request_id, record.id, &transaction);
-    base::IgnoreError(env_->store->Commit(std::move(transaction)).status(),
-                      "its exit will be a change of the row as well");
+    // Else its exit will say so as well.
+    if (env_->store->Commit(std::move(transaction)).ok()) {
+      unit->record = std::move(record);
+    }
   }
   unit->source->SetRunning(run);
   unit->hub->OnAdopted(conn, state.stdin_offset, state.stdin_closed != 0);
@@ -244,9 +257,7 @@ void ExecSet::OnLateStart(const shimlink::ConnPtr& conn, const UnitPtr& unit,
 void ExecSet::Forget(const UnitPtr& unit) {
   store::Transaction transaction;
   transaction.erase_execs.push_back(unit->record.id);
-  if (!unit->record.request_id.empty()) {
-    transaction.erase_requests.push_back(unit->record.request_id);
-  }
+  EraseRequest(unit->record.request_id, &transaction);
   base::IgnoreError(env_->store->Commit(std::move(transaction)).status(),
                     "tried again at the next start");
   base::IgnoreError(env_->trash->Throw(unit->source->directory()),

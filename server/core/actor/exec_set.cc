@@ -287,8 +287,9 @@ void ExecSet::SetExit(Unit* unit, store::ExitInfo info) {
 
 void ExecSet::OnExited(const UnitPtr& unit, store::ExitInfo info) {
   if (unit->record.exit.has_value()) return;
-  SetExit(unit.get(), std::move(info));
   store::Transaction transaction;
+  AddInterruptedStart(&unit->record, 0, info.start_time, &transaction);
+  SetExit(unit.get(), std::move(info));
   transaction.put_execs.push_back(unit->record);
   transaction.AddEvent("exec.exited", container_id_, unit->record.id,
                        unit->record.request_id);

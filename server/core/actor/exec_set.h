@@ -112,6 +112,9 @@ class ExecSet {
   void FailStart(const UnitPtr& unit, absl::Status status);
   void OnExited(const UnitPtr& unit, store::ExitInfo info);
   void SetExit(Unit* unit, store::ExitInfo info);
+  void AddInterruptedStart(store::ExecRecord* record, int32_t pid,
+                           absl::Time start_time,
+                           store::Transaction* transaction) const;
   void AfterExit(const UnitPtr& unit);
   void Keep(const UnitPtr& unit);
   void KeepAtMost(size_t finished);

@@ -165,6 +165,11 @@ void FinishInterrupted(Env* env, const std::string& request_id,
   transaction->put_requests.push_back(std::move(done));
 }
 
+void EraseRequest(const std::string& request_id,
+                  store::Transaction* transaction) {
+  if (!request_id.empty()) transaction->erase_requests.push_back(request_id);
+}
+
 store::Effective EffectiveOf(const spec::ContainerSpec& effective,
                              const plan::Plan& plan) {
   store::Effective out;

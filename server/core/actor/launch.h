@@ -116,6 +116,10 @@ void FinishInterrupted(Env* env, const std::string& request_id,
                        const std::string& object,
                        store::Transaction* transaction);
 
+// Takes back the row of a request that came to nothing: a retry does it anew.
+void EraseRequest(const std::string& request_id,
+                  store::Transaction* transaction);
+
 // What the records say of an effective spec.
 store::Effective EffectiveOf(const spec::ContainerSpec& effective,
                              const plan::Plan& plan);

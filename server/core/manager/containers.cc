@@ -172,28 +172,63 @@ CallPtr Containers::Run(RunArgs args, Callback<Started> callback) {
         ReplayRun(outcome, std::move(done));
       },
       [this, begin, &args](TicketPtr ticket, Callback<Started> done) {
-        absl::StatusOr<store::ContainerRecord> record =
-            NewRecord(args.spec, ticket->id());
-        if (!record.ok()) {
-          ticket->Announce(record.status(), "");
-          Reply(env_, std::move(done), record.status());
-          return NoCall();
+        const ActorPtr left = LeftOf(*ticket);
+        if (left == nullptr) {
+          return Launch(std::move(ticket), begin, args, std::move(done));
         }
-        ActorPtr actor =
-            Container::New(env_, *std::move(record), State::kLaunching);
-        registry_->Add(actor);
-        actor->queue().Post([actor, ticket, begin, policy = args.on_disconnect,
+        left->queue().Post([this, left, ticket, begin, args = std::move(args),
+                            done = std::move(done)]() mutable {
+          left->AwaitLaunch([this, ticket, begin, args = std::move(args),
                              done = std::move(done)]() mutable {
-          actor->Launch(ticket, begin, policy, std::move(done));
+            GoOnWithRun(ticket, begin, args, std::move(done));
+          });
         });
-        return CallPtr(std::make_shared<FunctionCall>(
-            [weak = WeakActorPtr(actor), ticket] {
-              ticket->CancelOwn();
-              const ActorPtr alive = weak.lock();
-              if (alive == nullptr) return;
-              alive->queue().Post([alive] { alive->AbandonLaunch(); });
-            }));
+        return CallPtr(
+            std::make_shared<FunctionCall>([ticket] { ticket->CancelOwn(); }));
       });
+}
+
+// The container that an earlier daemon began to run for this request.
+ActorPtr Containers::LeftOf(const Ticket& ticket) const {
+  if (!ticket.interrupted()) return nullptr;
+  const store::RequestPtr row = env_->store->catalog().Request(ticket.id());
+  return row == nullptr ? nullptr : registry_->ById(row->object_id);
+}
+
+void Containers::GoOnWithRun(TicketPtr ticket, absl::Time begin,
+                             const RunArgs& args, Callback<Started> callback) {
+  if (const auto recovered = ticket->Recovered()) {
+    ticket->Announce(recovered->status, recovered->object_id);
+    ReplayRun(*recovered, std::move(callback));
+  } else if (env_->shutting_down) {
+    ticket->Announce(ShuttingDown(), "");
+    callback(ShuttingDown());
+  } else {
+    Launch(std::move(ticket), begin, args, std::move(callback));
+  }
+}
+
+CallPtr Containers::Launch(TicketPtr ticket, absl::Time begin,
+                           const RunArgs& args, Callback<Started> callback) {
+  absl::StatusOr<store::ContainerRecord> record =
+      NewRecord(args.spec, ticket->id());
+  if (!record.ok()) {
+    ticket->Announce(record.status(), "");
+    Reply(env_, std::move(callback), record.status());
+    return NoCall();
+  }
+  ActorPtr actor = Container::New(env_, *std::move(record), State::kLaunching);
+  registry_->Add(actor);
+  actor->queue().Post([actor, ticket, begin, policy = args.on_disconnect,
+                       callback = std::move(callback)]() mutable {
+    actor->Launch(ticket, begin, policy, std::move(callback));
+  });
+  return std::make_shared<FunctionCall>([weak = WeakActorPtr(actor), ticket] {
+    ticket->CancelOwn();
+    const ActorPtr alive = weak.lock();
+    if (alive == nullptr) return;
+    alive->queue().Post([alive] { alive->AbandonLaunch(); });
+  });
 }
 
 void Containers::ReplayRun(const RequestOutcome& outcome,

@@ -51,6 +51,11 @@ class Containers final : public ContainerManager {
                     Callback<CreateResult> callback) const;
   void ReplayRun(const RequestOutcome& outcome,
                  Callback<Started> callback) const;
+  ActorPtr LeftOf(const Ticket& ticket) const;
+  void GoOnWithRun(TicketPtr ticket, absl::Time begin, const RunArgs& args,
+                   Callback<Started> callback);
+  CallPtr Launch(TicketPtr ticket, absl::Time begin, const RunArgs& args,
+                 Callback<Started> callback);
   void SendSignal(const KillArgs& args, const TicketPtr& ticket,
                   DoneCallback callback) const;
 

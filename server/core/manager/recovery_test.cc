@@ -167,6 +167,114 @@ TEST_F(RecoveryTest, AStartThatTheDaemonDidNotSeeIsAdopted) {
   EXPECT_EQ(running.Get()->container->status.run, 1);
 }
 
+TEST_F(RecoveryTest, ARetryOfAStartThatRanMeanwhileStartsNothing) {
+  const std::string id = Create()->id;
+  const StartArgs args = {.container = id, .request = Key("Start")};
+  Result<StartResult> started;
+  containers().Start(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Close();
+  shim->WriteRecord(shim->RecordOf(5));  // it ran and ended meanwhile
+  shim->Die();
+  Open();
+  EXPECT_EQ(WaitExited(id)->status.exit->code, 5);
+  Result<StartResult> retry;
+  containers().Start(args, retry.Take());
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_TRUE(retry.Get()->replayed);
+  EXPECT_EQ(retry.Get()->container->status.run, 1);
+}
+
+TEST_F(RecoveryTest, ARetryWaitsUntilItIsKnownWhatBecameOfTheStart) {
+  const std::string id = Create()->id;
+  const StartArgs args = {.container = id, .request = Key("Start")};
+  Result<StartResult> started;
+  containers().Start(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Restart();  // its lock is held: it is looked for
+  Result<StartResult> retry;
+  containers().Start(args, retry.Take());
+  shim->WriteRecord(shim->RecordOf(5));
+  shim->Die();
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_TRUE(retry.Get()->replayed);
+  EXPECT_EQ(WaitExited(id)->status.run, 1);
+}
+
+TEST_F(RecoveryTest, ARetryOfAStartThatCameToNothingStarts) {
+  const std::string id = Create()->id;
+  const StartArgs args = {.container = id, .request = Key("Start")};
+  Result<StartResult> started;
+  containers().Start(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  Close();
+  shim->Die();  // it saw the daemon leave before START
+  Open();
+  Result<StartResult> retry;
+  containers().Start(args, retry.Take());
+  FakeShimPtr again = keeper_.NextShim();
+  ASSERT_TRUE(again->Prepare());
+  again->Started();
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_FALSE(retry.Get()->replayed);
+  EXPECT_TRUE(catalog().ContainerById(id)->start_request.empty());
+}
+
+TEST_F(RecoveryTest, AStartThatCameToNothingLeavesNoRequest) {
+  Create();
+  const RequestKey key = Key("Start");
+  Result<StartResult> started;
+  containers().Start({.container = "web", .request = key}, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  Close();
+  shim->Die();
+  Open();
+  Result<ContainerPtr> stopped;  // waits until it has settled
+  containers().Stop(
+      {.container = "web", .signal = "", .timeout = {}, .request_id = ""},
+      stopped.Take());
+  ASSERT_TRUE(stopped.Get().ok());
+  EXPECT_EQ(catalog().Request(key.id), nullptr);
+}
+
+TEST_F(RecoveryTest, ARetryOfARunWaitsUntilItIsKnownWhatBecameOfIt) {
+  const RunArgs args = {
+      .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  Result<Started> started;
+  containers().Run(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  ASSERT_TRUE(shim->Prepare());
+  Restart();  // its lock is held: it is looked for
+  Result<Started> retry;
+  calls_.push_back(containers().Run(args, retry.Take()));
+  shim->Listen(state_);
+  shim->AcceptDaemon();
+  shim->SayState(shim::Phase::kRunning, 4711);
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_TRUE(retry.Get()->replayed);
+  EXPECT_EQ(retry.Get()->container->id, shim->id);
+}
+
+TEST_F(RecoveryTest, ARetryOfARunThatCameToNothingRuns) {
+  const RunArgs args = {
+      .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  Result<Started> started;
+  containers().Run(args, started.Take());
+  FakeShimPtr shim = keeper_.NextShim();
+  Restart();  // its lock is held: it is looked for
+  Result<Started> retry;
+  calls_.push_back(containers().Run(args, retry.Take()));
+  shim->Die();
+  FakeShimPtr again = keeper_.NextShim();
+  ASSERT_TRUE(again->Prepare());
+  again->Started();
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_FALSE(retry.Get()->replayed);
+  EXPECT_NE(retry.Get()->container->id, shim->id);
+}
+
 TEST_F(RecoveryTest, ARunWithoutAnIdIsUndone) {
   Result<Started> started;
   containers().Run({.spec = Spec("web"), .request = {}, .on_disconnect = {}},
@@ -538,6 +646,36 @@ TEST_F(RecoveryTest, AnExecThatFailsOnItsWayLeavesNothing) {
   calls_.push_back(execs().Exec(args, retry.Take()));
   shim->Started(4712, shim->Receive().target);
   EXPECT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+}
+
+TEST_F(RecoveryTest, ARetryOfAnExecThatRanMeanwhileStartsNothing) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  const auto args = [&id] {
+    return ExecArgs{
+        .container = id, .spec = ExecSpec(), .request = Key("Exec")};
+  };
+  Result<Started> started;
+  calls_.push_back(execs().Exec(args(), started.Take()));
+  TestFrame frame = shim->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kExec);
+  Close();
+  // It ran and ended meanwhile.
+  shim->WriteRecord(shim->RecordOf(7, 1), frame.fds.at(1).get());
+  shim->Listen(state_);
+  Open();
+  const ExecPtr row = catalog().ExecsOf(id).at(0);
+  shim->AcceptDaemon();
+  Result<WaitExecResult> ended;
+  calls_.push_back(execs().Wait(row->id, ended.Take()));
+  shim->SayState(shim::Phase::kRunning, 4711);
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exit->code, 7);
+  Result<Started> retry;
+  calls_.push_back(execs().Exec(args(), retry.Take()));
+  ASSERT_TRUE(retry.Get().ok()) << retry.Get().status().ToString();
+  EXPECT_TRUE(retry.Get()->replayed);
+  EXPECT_EQ(retry.Get()->exec->id, row->id);
 }
 
 TEST(StateOfTest, EveryRowHasOneState) {
