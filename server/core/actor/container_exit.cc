@@ -24,7 +24,6 @@
 namespace caisson::core {
 namespace {
 
-constexpr absl::Duration kCommitRetry = absl::Seconds(1);
 constexpr absl::Duration kRemoveRetry = absl::Seconds(1);
 // For a shim to end by itself once its work is done.
 constexpr absl::Duration kShimEndLimit = absl::Seconds(5);
@@ -80,7 +79,7 @@ void Container::CommitExit() {
     // on disk cannot be lost.
     CAISSON_LOG(kError, "exit is not in the store yet", {"container", id_},
                 {"error", status.ToString()});
-    queue_->After(kCommitRetry,
+    queue_->After(env_->commit_retry,
                   [self = shared_from_this()] { self->CommitExit(); });
     return;
   }

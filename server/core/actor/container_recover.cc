@@ -63,6 +63,12 @@ int64_t Container::CurrentRun() const {
 void Container::Recover(bool same_boot) {
   same_boot_ = same_boot;
   execs_.Restore(env_->store->catalog().ExecsOf(id_));
+  if (record_.status.state != store::ContainerState::kRunning) {
+    // What is left to be told of a run that is over.
+    execs_.EndAll(record_.status.run, record_.status.exit.has_value()
+                                          ? record_.status.exit->reason
+                                          : store::ExitReason::kUnknown);
+  }
   UpdateExpected();
   switch (state_) {
     case State::kCreating:

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 #include "runtime/linux/host_facts.h"
 #include "server/core/errors.h"
@@ -48,6 +49,8 @@ struct Env {
   linux_::HostFacts facts;
   // The actor has nothing left to do: its cgroups and its shim are gone.
   std::function<void(const std::string& id)> forget;
+  // After this an exit that the store refused is tried again.
+  absl::Duration commit_retry = absl::Seconds(1);
   std::atomic<bool> recovering = true;
   std::atomic<bool> shutting_down = false;
 

@@ -94,12 +94,20 @@ void ExecSet::OnWritable() {
   for (const auto& [number, unit] : units_) unit->hub->OnWritable();
 }
 
-store::ExitInfo ExecSet::EndOf(const Unit& unit, int64_t run,
-                               store::ExitReason reason) const {
+// How an exec ended that has no process any more; nullopt: it never had one.
+std::optional<store::ExitInfo> ExecSet::EndOf(const Unit& unit, int64_t run,
+                                              store::ExitReason reason) const {
   const std::optional<record::ExitRecord> record =
       ReadExit(unit.source->directory(), run);
   if (record.has_value()) return ExitInfoOf(*record);
-  return UnknownExit(run, reason, "its container ended and left no record",
+  // A shim that lives writes a record of every exec that it made.
+  const bool shim_died = reason == store::ExitReason::kShimLost ||
+                         reason == store::ExitReason::kHostReboot;
+  if (unit.record.intent != store::Intent::kNone && !shim_died) {
+    return std::nullopt;
+  }
+  return UnknownExit(run, shim_died ? reason : store::ExitReason::kUnknown,
+                     "its container ended and left no record",
                      unit.record.start_time, absl::Now());
 }
 
@@ -107,33 +115,54 @@ void ExecSet::CollectEnded(int64_t run, store::ExitReason reason,
                            store::Transaction* transaction) {
   for (const auto& [number, unit] : units_) {
     if (unit->record.exit.has_value() || unit->launch != nullptr) continue;
-    store::ExitInfo end = EndOf(*unit, run, reason);
-    AddInterruptedStart(&unit->record, 0, end.start_time, transaction);
-    SetExit(unit.get(), std::move(end));
-    unit->ended_with_container = true;
-    transaction->put_execs.push_back(unit->record);
-    transaction->AddEvent("exec.exited", container_id_, unit->record.id,
-                          unit->record.request_id);
+    if (!unit->ended.has_value()) {
+      std::optional<store::ExitInfo> end = EndOf(*unit, run, reason);
+      if (!end.has_value()) continue;  // OnContainerExit forgets it
+      End(unit.get(), *std::move(end));
+    }
+    AddEnd(*unit, transaction);
   }
 }
 
 void ExecSet::OnContainerExit() {
-  std::vector<UnitPtr> all;
-  for (const auto& [number, unit] : units_) all.push_back(unit);
-  for (const UnitPtr& unit : all) {
+  for (const UnitPtr& unit : Unended()) {
     if (unit->launch != nullptr) {
-      const ContainerPtr container = ContainerRow();
       FailStart(unit, WrongState(container_id_, store::ContainerState::kExited,
                                  "RUNNING"));
-    } else if (std::exchange(unit->ended_with_container, false)) {
+    } else if (unit->ended.has_value()) {
       AfterExit(unit);
+    } else {
+      Forget(unit);
     }
   }
+}
+
+void ExecSet::EndAll(int64_t run, store::ExitReason reason) {
+  for (const UnitPtr& unit : Unended()) FindEnd(unit, run, reason);
+}
+
+void ExecSet::FindEnd(const UnitPtr& unit, int64_t run,
+                      store::ExitReason reason) {
+  std::optional<store::ExitInfo> end = EndOf(*unit, run, reason);
+  if (end.has_value()) {
+    OnExited(unit, *std::move(end));
+  } else {
+    Forget(unit);
+  }
+}
+
+std::vector<ExecSet::UnitPtr> ExecSet::Unended() const {
+  std::vector<UnitPtr> units;
+  for (const auto& [number, unit] : units_) {
+    if (!unit->record.exit.has_value()) units.push_back(unit);
+  }
+  return units;
 }
 
 void ExecSet::OnRemoved() {
   for (const auto& [number, unit] : units_) {
     queue_->Cancel(unit->retention);
+    unit->ended.reset();  // nothing is to be committed any more
     unit->source->SetRemoved();
     unit->waiters.FailAll(ExecNotFound(unit->record.id));
   }
@@ -156,11 +185,7 @@ void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
   for (const shim::StateExec& one : running) {
     last_number_ = std::max(last_number_, one.number);
   }
-  std::vector<UnitPtr> all;
-  for (const auto& [number, unit] : units_) {
-    if (!unit->record.exit.has_value()) all.push_back(unit);
-  }
-  for (const UnitPtr& unit : all) {
+  for (const UnitPtr& unit : Unended()) {
     unit->adopted = true;
     const auto state = std::find_if(running.begin(), running.end(),
                                     [&unit](const shim::StateExec& one) {
@@ -176,18 +201,12 @@ void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
   }
 }
 
-// For an exec that was started while the daemon died before it could say so;
-// for others there is nothing to add.
-void ExecSet::AddInterruptedStart(store::ExecRecord* record, int32_t pid,
-                                  absl::Time start_time,
+// It was started, and the daemon died before it could say so.
+void ExecSet::AddInterruptedStart(const store::ExecRecord& record,
                                   store::Transaction* transaction) const {
-  if (record->intent == store::Intent::kNone) return;
-  record->intent = store::Intent::kNone;
-  record->pid = pid;
-  record->start_time = start_time;
-  transaction->AddEvent("exec.started", container_id_, record->id,
-                        record->request_id);
-  FinishInterrupted(env_, record->request_id, record->id, transaction);
+  transaction->AddEvent("exec.started", container_id_, record.id,
+                        record.request_id);
+  FinishInterrupted(env_, record.request_id, record.id, transaction);
 }
 
 void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
@@ -202,10 +221,12 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
   }
   if (unit->record.intent != store::Intent::kNone) {
     store::ExecRecord record = unit->record;
+    record.intent = store::Intent::kNone;
+    record.pid = state.pid;
+    record.start_time = absl::FromUnixNanos(state.start_time_ns);
     store::Transaction transaction;
-    AddInterruptedStart(&record, state.pid,
-                        absl::FromUnixNanos(state.start_time_ns), &transaction);
     transaction.put_execs.push_back(record);
+    AddInterruptedStart(record, &transaction);
     // Else its exit will say so as well.
     if (env_->store->Commit(std::move(transaction)).ok()) {
       unit->record = std::move(record);
@@ -230,11 +251,8 @@ void ExecSet::AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,
     if (Find(unit->record.id) == nullptr) return;  // it could not be told
   }
   const bool started = unit->record.intent == store::Intent::kNone;
-  if (started || record.has_value()) {
-    OnExited(unit, EndOf(*unit, run, store::ExitReason::kShimLost));
-  } else {
-    Forget(unit);
-  }
+  FindEnd(unit, run,
+          started ? store::ExitReason::kShimLost : store::ExitReason::kUnknown);
 }
 
 // An exec that an earlier daemon asked for, and that was being started when we
@@ -263,6 +281,7 @@ void ExecSet::Forget(const UnitPtr& unit) {
   base::IgnoreError(env_->trash->Throw(unit->source->directory()),
                     "the directory goes with the container's");
   Erase(*unit);
+  unit->source->SetRemoved();
   unit->waiters.FailAll(ExecNotFound(unit->record.id));
 }
 

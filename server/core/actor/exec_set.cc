@@ -266,8 +266,9 @@ void ExecSet::FailStart(const UnitPtr& unit, absl::Status status) {
   launch->callback(std::move(status));
 }
 
-void ExecSet::SetExit(Unit* unit, store::ExitInfo info) {
-  store::ExecRecord& record = unit->record;
+// What the record of an exec that runs becomes; to be committed.
+void ExecSet::End(Unit* unit, store::ExitInfo info) {
+  store::ExecRecord record = unit->record;
   const auto number = static_cast<uint32_t>(record.number);
   if (info.reason == store::ExitReason::kSignaled && info.code == SIGKILL &&
       lane_->WasKilled(number)) {
@@ -275,34 +276,57 @@ void ExecSet::SetExit(Unit* unit, store::ExitInfo info) {
     info.reason = store::ExitReason::kKilled;
     info.message = "killed by request";
   }
-  record.state = store::ExecState::kExited;
+  if (record.intent != store::Intent::kNone) {
+    record.start_time = info.start_time;
+  }
   record.intent = store::Intent::kNone;
+  record.state = store::ExecState::kExited;
   record.pid = 0;
   record.tree_running = info.tree_running;
   record.output_end_offset = info.end_offset.value_or(0);
   record.expire_time =
       absl::Now() + record.spec->retention.value_or(spec::kDefaultRetention);
   record.exit = std::move(info);
+  unit->ended = std::move(record);
+}
+
+void ExecSet::AddEnd(const Unit& unit, store::Transaction* transaction) const {
+  const store::ExecRecord& record = *unit.ended;
+  if (unit.record.intent != store::Intent::kNone) {
+    AddInterruptedStart(record, transaction);
+  }
+  transaction->put_execs.push_back(record);
+  transaction->AddEvent("exec.exited", container_id_, record.id,
+                        record.request_id);
 }
 
 void ExecSet::OnExited(const UnitPtr& unit, store::ExitInfo info) {
-  if (unit->record.exit.has_value()) return;
-  store::Transaction transaction;
-  AddInterruptedStart(&unit->record, 0, info.start_time, &transaction);
-  SetExit(unit.get(), std::move(info));
-  transaction.put_execs.push_back(unit->record);
-  transaction.AddEvent("exec.exited", container_id_, unit->record.id,
-                       unit->record.request_id);
-  const absl::Status status =
-      env_->store->Commit(std::move(transaction)).status();
-  if (!status.ok()) {
-    CAISSON_LOG(kError, "exit of an exec is not in the store",
-                {"exec", unit->record.id}, {"error", status.ToString()});
-  }
-  AfterExit(unit);
+  if (unit->record.exit.has_value() || unit->ended.has_value()) return;
+  End(unit.get(), std::move(info));
+  CommitEnd(unit);
 }
 
+void ExecSet::CommitEnd(const UnitPtr& unit) {
+  store::Transaction transaction;
+  AddEnd(*unit, &transaction);
+  const absl::Status status =
+      env_->store->Commit(std::move(transaction)).status();
+  if (status.ok()) {
+    AfterExit(unit);
+    return;
+  }
+  // It stays "running" until the store works again: its record cannot be lost.
+  CAISSON_LOG(kError, "exit of an exec is not in the store yet",
+              {"exec", unit->record.id}, {"error", status.ToString()});
+  queue_->After(env_->commit_retry, [this, alive = alive_, unit] {
+    // Unless its container has ended, or is gone, meanwhile.
+    if (*alive && unit->ended.has_value()) CommitEnd(unit);
+  });
+}
+
+// The end is in the store.
 void ExecSet::AfterExit(const UnitPtr& unit) {
+  unit->record = *std::exchange(unit->ended, std::nullopt);
   unit->source->SetExited(
       std::make_shared<store::ExitInfo>(*unit->record.exit));
   unit->hub->OnExited();

@@ -67,6 +67,8 @@ class ExecSet {
   void CollectEnded(int64_t run, store::ExitReason reason,
                     store::Transaction* transaction);
   void OnContainerExit();
+  // The same for what an earlier daemon left of a container that had ended.
+  void EndAll(int64_t run, store::ExitReason reason);
   // The container is gone.
   void OnRemoved();
 
@@ -111,16 +113,19 @@ class ExecSet {
                  const shim::StartedBody& body);
   void FailStart(const UnitPtr& unit, absl::Status status);
   void OnExited(const UnitPtr& unit, store::ExitInfo info);
-  void SetExit(Unit* unit, store::ExitInfo info);
-  void AddInterruptedStart(store::ExecRecord* record, int32_t pid,
-                           absl::Time start_time,
+  void End(Unit* unit, store::ExitInfo info);
+  void CommitEnd(const UnitPtr& unit);
+  void AddEnd(const Unit& unit, store::Transaction* transaction) const;
+  void AddInterruptedStart(const store::ExecRecord& record,
                            store::Transaction* transaction) const;
   void AfterExit(const UnitPtr& unit);
   void Keep(const UnitPtr& unit);
   void KeepAtMost(size_t finished);
   void Expire(const std::string& id);
-  store::ExitInfo EndOf(const Unit& unit, int64_t run,
-                        store::ExitReason reason) const;
+  std::optional<store::ExitInfo> EndOf(const Unit& unit, int64_t run,
+                                       store::ExitReason reason) const;
+  void FindEnd(const UnitPtr& unit, int64_t run, store::ExitReason reason);
+  std::vector<UnitPtr> Unended() const;
   void AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                     int64_t run, const shim::StateExec& state);
   void AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <memory>
+#include <optional>
 
 #include "server/core/actor/exec_set.h"
 
@@ -23,13 +24,13 @@ struct ExecSet::Launch {
 };
 
 struct ExecSet::Unit {
-  store::ExecRecord record;  // as the store has it
+  store::ExecRecord record;                // as the store has it
+  std::optional<store::ExecRecord> ended;  // with its exit, to be committed
   std::shared_ptr<OutputSource> source;
   std::shared_ptr<StreamHub> hub;
   Waiters<WaitExecResult> waiters;
   std::unique_ptr<Launch> launch;  // null: it has started
   TimerId retention = 0;
-  bool ended_with_container = false;
   // The shim was without us since it was asked for it.
   bool adopted = false;
 };

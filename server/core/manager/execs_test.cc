@@ -63,6 +63,30 @@ TEST_F(ExecsTest, RunsAndEndsAndIsKept) {
   EXPECT_EQ(Wait(started.exec->id).Get()->exit->code, 3);
 }
 
+TEST_F(ExecsTest, AnExitThatTheStoreRefusedIsToldWithTheContainers) {
+  const Started started = ExecNew(shim_.get(), "web");
+  disk_.Fail(0, 1, SQLITE_FULL);
+  shim_->ExecExitedWith(1, 3);
+  shim_->ExitedWith(0);
+  WaitExited(id_);
+  const ExecPtr kept = catalog().ExecById(started.exec->id);
+  ASSERT_NE(kept, nullptr);
+  EXPECT_EQ(kept->state, store::ExecState::kExited);
+  ASSERT_TRUE(kept->exit.has_value());
+  EXPECT_EQ(kept->exit->code, 3);
+  EXPECT_EQ(Wait(started.exec->id).Get()->exit->code, 3);
+}
+
+TEST_F(ExecsTest, AnExitIsNotToldBeforeItIsInTheStore) {
+  const Started started = ExecNew(shim_.get(), "web");
+  Result<WaitExecResult> ended = Wait(started.exec->id);
+  disk_.Fail(0, 1, SQLITE_FULL);
+  shim_->ExecExitedWith(1, 3);
+  // By the next try, or with the container's.
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exec->state, store::ExecState::kExited);
+}
+
 TEST_F(ExecsTest, TheFrameCarriesPlanAndDirectory) {
   Result<Started> started = Exec();
   const TestFrame frame = shim_->Receive();

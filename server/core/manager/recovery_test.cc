@@ -678,6 +678,39 @@ TEST_F(RecoveryTest, ARetryOfAnExecThatRanMeanwhileStartsNothing) {
   EXPECT_EQ(retry.Get()->exec->id, row->id);
 }
 
+TEST_F(RecoveryTest, ExecsOfAContainerThatHasEndedEnd) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  std::string running;
+  {
+    const Started one = ExecNew(shim.get(), id, 1);
+    running = one.exec->id;
+  }
+  store::Transaction as_it_was;
+  as_it_was.put_execs.push_back(*catalog().ExecById(running));
+  // Of one whose start nobody came to tell of, and that was never made.
+  store::ExecRecord starting = *catalog().ExecById(running);
+  starting.id = "00000000000000000000000000000abc";
+  starting.number = 2;
+  starting.intent = store::Intent::kStart;
+  starting.request_id = Key("Exec").id;
+  as_it_was.put_execs.push_back(starting);
+  as_it_was.put_requests.push_back(
+      {.id = starting.request_id, .method = "Exec", .fingerprint = "same"});
+  shim->ExitedWith(4);
+  WaitExited(id);
+  // As if the daemon had died before it could say so.
+  ASSERT_TRUE(env().store->Commit(std::move(as_it_was)).ok());
+  Restart();
+  Result<WaitExecResult> ended;
+  calls_.push_back(execs().Wait(running, ended.Take()));
+  ASSERT_TRUE(ended.Get().ok());
+  EXPECT_EQ(ended.Get()->exit->kind, store::ExitInfo::Kind::kUnknown);
+  EXPECT_EQ(catalog().ExecById(running)->state, store::ExecState::kExited);
+  EXPECT_EQ(catalog().ExecById(starting.id), nullptr);
+  EXPECT_EQ(catalog().Request(starting.request_id), nullptr);
+}
+
 TEST(StateOfTest, EveryRowHasOneState) {
   using store::Intent;
   const struct {

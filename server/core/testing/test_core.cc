@@ -73,7 +73,7 @@ void TestCore::Open(bool same_boot) {
   options.path = root_ + "/caisson.db";
   options.boot_id = absl::StrCat("boot-", boots_);
   options.background_thread = false;
-  options.vfs = options_.vfs;
+  options.vfs = options_.vfs.empty() ? disk_.name() : options_.vfs;
   store_ = *store::Store::Open(options);
   executor_ = std::make_unique<Executor>(2, "core");
   blocking_ = std::make_unique<Executor>(2, "blocking");
@@ -91,6 +91,7 @@ void TestCore::Open(bool same_boot) {
                   .state = state_,
                   .base = FakeBase(directory_.File("cgroup"))};
   env_->facts = FakeFacts(boots_);
+  env_->commit_retry = absl::Milliseconds(1);
   env_->forget = [this](const std::string& id) { registry_->Remove(id); };
   ASSERT_TRUE(base::MakeDirectories(root_ + "/containers", 0700).ok());
   trash_ = *Trash::Open(root_);

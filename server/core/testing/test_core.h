@@ -22,6 +22,7 @@
 #include "server/core/manager/registry.h"
 #include "server/core/network/networks.h"
 #include "server/core/testing/fake_keeper.h"
+#include "server/store/fault_vfs.h"
 #include "server/store/test_store.h"
 
 namespace caisson::core {
@@ -76,7 +77,7 @@ class DoneResult {
 std::string ReasonOf(const absl::Status& status);
 
 struct TestCoreOptions {
-  // Of the store's SQLite; empty: the default.
+  // Of the store's SQLite; empty: TestCore::disk_.
   std::string vfs;
   // With the kernel's side of networks, in the namespace of the thread: for
   // root tests with one of their own.
@@ -126,6 +127,7 @@ class TestCore : public ::testing::Test {
 
   const TestCoreOptions options_;
   store::TempDirectory directory_;
+  store::FaultVfs disk_;  // the store's; its syncs take no time
   const std::string root_;
   const std::string state_;
   FakeKeeper keeper_;
