@@ -237,14 +237,17 @@ bool LogWriter::MayDelete(uint64_t sequence) const noexcept {
   return header.base_offset <= reader_offset_;
 }
 
+void LogWriter::SetReaderOffset(int64_t offset) noexcept {
+  reader_offset_ = offset;
+  RemoveOldSegments();
+}
+
 void LogWriter::RotateIfFull() noexcept {
   if (position_ < options_.max_file_bytes) return;
-  // With one file only the segment itself would go: wait for its reader.
-  if (options_.max_files <= 1 && reader_offset_ >= 0 &&
-      reader_offset_ < counters_.offset) {
-    return;
-  }
-  if (OpenSegment() != 0) return;
+  if (OpenSegment() == 0) RemoveOldSegments();
+}
+
+void LogWriter::RemoveOldSegments() noexcept {
   while (next_sequence_ - first_sequence_ > options_.max_files &&
          MayDelete(first_sequence_)) {
     char name[kLogNameBytes];

@@ -66,8 +66,9 @@ class LogWriter {
   // while it holds what could not be written.
   void ReleaseBuffer() noexcept;
 
-  // Segments that end after this offset are not deleted; -1: no such reader.
-  void set_reader_offset(int64_t offset) noexcept { reader_offset_ = offset; }
+  // Segments that end after this offset stay until it has passed them, beyond
+  // max_files if it must be; -1: no such reader.
+  void SetReaderOffset(int64_t offset) noexcept;
 
   // What was appended (not only what was written).
   const LogCounters& counters() const noexcept { return counters_; }
@@ -77,6 +78,7 @@ class LogWriter {
   int OpenSegment() noexcept;
   void AddIndexEntry(LogIndexKind kind) noexcept;
   void RotateIfFull() noexcept;
+  void RemoveOldSegments() noexcept;
   bool MayDelete(uint64_t sequence) const noexcept;
   bool MapBuffer() noexcept;
   size_t CountWholeRecords(LogCounters* counters) const noexcept;

@@ -142,15 +142,34 @@ TEST_F(LogWriterTest, RotationWaitsForTheNamedReader) {
   options.max_files = 2;
   LogWriter writer;
   ASSERT_EQ(writer.Open(options), 0);
-  writer.set_reader_offset(0);
+  writer.SetReaderOffset(0);
   for (int i = 0; i < 5; ++i) {
     AppendAll(writer, LogStream::kStdout, std::string(1500, 'a') + "\n");
   }
   EXPECT_NE(Segment(0), "missing");
-  writer.set_reader_offset(3 * 1501);
-  AppendAll(writer, LogStream::kStdout, std::string(1500, 'a') + "\n");
+  // At once, not with the next rotation.
+  writer.SetReaderOffset(3 * 1501);
   EXPECT_EQ(Segment(2), "missing");
   EXPECT_NE(Segment(3), "missing");
+  writer.SetReaderOffset(-1);
+  EXPECT_EQ(Segment(3), "missing");
+  EXPECT_NE(Segment(4), "missing");
+}
+
+TEST_F(LogWriterTest, OneFileWithAReaderRotates) {
+  LogWriter::Options options = Options();
+  options.max_file_bytes = 1000;
+  options.max_files = 1;
+  LogWriter writer;
+  ASSERT_EQ(writer.Open(options), 0);
+  writer.SetReaderOffset(0);
+  for (int i = 0; i < 5; ++i) {
+    AppendAll(writer, LogStream::kStdout, std::string(1500, 'a') + "\n");
+    // The reader is a piece behind, as it always is.
+    writer.SetReaderOffset(i * 1501);
+    EXPECT_EQ(Segment(i).size(), kLogPrefixBytes + 1501);
+  }
+  EXPECT_EQ(Segment(3), "missing");
 }
 
 TEST_F(LogWriterTest, TheNextRunGoesOnCounting) {

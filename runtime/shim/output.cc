@@ -76,7 +76,7 @@ int Output::Start(base::UniqueFd output_fd, base::UniqueFd error_fd,
 
 void Output::SetReader(int64_t offset) noexcept {
   reader_offset_ = offset;
-  log_.set_reader_offset(offset);
+  log_.SetReaderOffset(offset);
   UpdateWatches();
 }
 
