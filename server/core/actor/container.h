@@ -127,6 +127,7 @@ class Container : public std::enable_shared_from_this<Container> {
   absl::Status CommitStarted(int64_t run, int32_t pid, absl::Time start_time);
   void EnterRunning();
   void ReplyStarted(std::unique_ptr<StartUnderWay> start, int64_t offset);
+  void CallOffStart();
   void FailStart(absl::Status status);
   void UndoRecord(const absl::Status& status, Ticket* ticket);
 

@@ -125,13 +125,7 @@ void Container::AbandonLaunch() {
   if (state_ != State::kLaunching || start_ == nullptr) return;
   if (!start_->ticket->id().empty()) return;  // a retry may come for it
   start_->called_off = CallCancelled();
-  if (start_->gate->TakeCancel()) {
-    if (conn_ != nullptr) conn_->Close();  // the shim undoes what it prepared
-  } else {
-    env_->blocking->Post([group = env_->places.base.Container(id_)] {
-      base::IgnoreError(cgroup::Kill(group), "tried again when it has started");
-    });
-  }
+  CallOffStart();
 }
 
 }  // namespace caisson::core

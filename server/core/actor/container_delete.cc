@@ -83,14 +83,7 @@ void Container::KillForDelete() {
     PassHangingShim();
     return;
   }
-  // A start under way: undone by the shim, or killed if it is past that.
-  if (start_ != nullptr && start_->gate->TakeCancel()) {
-    if (conn_ != nullptr) conn_->Close();
-  } else {
-    env_->blocking->Post([group = env_->places.base.Container(id_)] {
-      base::IgnoreError(cgroup::Kill(group), "tried again when it has started");
-    });
-  }
+  CallOffStart();
   queue_->After(kCancelLimit, [self = shared_from_this()] {
     if (self->state_ != State::kCancelling || self->start_ == nullptr) return;
     self->KillShim();

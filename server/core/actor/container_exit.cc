@@ -141,6 +141,7 @@ void Container::OnClosed(uint64_t link) {
     return;
   }
   if (start_ != nullptr) {
+    CallOffStart();
     FailStart(ShimNotAnswering(id_));
   } else if (cleaning_) {
     RemoveRunObjects(kFirstLook);
@@ -159,6 +160,11 @@ void Container::RemoveRunObjects(absl::Duration next_look) {
                         socket =
                             env_->places.state + "/shims/" + id_ + ".sock"] {
     if (ShimLives(path)) {
+      // By now it should not. A child that was on its way into the cgroup when
+      // a start was called off, say, keeps it.
+      if (next_look == kLastLook) {
+        base::IgnoreError(cgroup::Kill(group), "the next look tries again");
+      }
       self->queue_->After(next_look, [self, next_look] {
         self->RemoveRunObjects(std::min(2 * next_look, kLastLook));
       });

@@ -10,6 +10,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
+#include "runtime/cgroup/driver.h"
 #include "runtime/linux/memfd.h"
 #include "runtime/spec/defaults.h"
 #include "server/core/actor/container.h"
@@ -127,6 +128,8 @@ void Container::OnSpawned(uint64_t link,
   if (shim.ok()) {
     shim_ = *std::move(shim);
   } else if (start_ != nullptr) {
+    // The keeper may have died after the fork: the shim lives, and is told.
+    CallOffStart();
     FailStart(HostFailure(shim.status()));
   }
 }
@@ -221,6 +224,18 @@ void Container::ReplyStarted(std::unique_ptr<StartUnderWay> start,
   started.timings = start->clock.Finish();
   started.session = std::move(start->session);
   start->run_callback(std::move(started));
+}
+
+// No START from here on; what it has started already must not go on.
+void Container::CallOffStart() {
+  if (start_ != nullptr && start_->gate->TakeCancel()) {
+    if (conn_ != nullptr) conn_->Close();  // the shim undoes what it prepared
+    return;
+  }
+  env_->blocking->Post([group = env_->places.base.Container(id_)] {
+    base::IgnoreError(cgroup::Kill(group),
+                      "tried again when it has started, or with its removal");
+  });
 }
 
 // The start came to nothing, and whatever it made is undone by the shim and by

@@ -1,5 +1,8 @@
 #include "server/core/manager/containers.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <string>
@@ -472,6 +475,22 @@ TEST_F(ContainersTest, DeleteAfterExitWaitsForARunThatMayComeBack) {
       deleted.Take());
   retry.Get()->session->Leave(StreamEnd::kDelivered);
   EXPECT_TRUE(deleted.Get().ok());
+}
+
+TEST_F(ContainersTest, AStartThatLosesItsKeeperDoesNotGoOn) {
+  const std::string id = Create()->id;
+  const std::string kill = MakeKillFile(id);
+  Result<StartResult> started;
+  containers().Start({.container = id, .request = {}}, started.Take());
+  const FakeShimPtr shim = keeper_.NextShim(/*answered=*/false);
+  ASSERT_TRUE(shim->Prepare());  // it was told to start
+  keeper_.Die();
+  EXPECT_FALSE(started.Get().ok());
+  EXPECT_FALSE(shim->Receive().ok);
+  while (*base::ReadFileToString(kill, 16) != "1") ::sched_yield();
+  EXPECT_EQ(catalog().ContainerById(id)->status.state,
+            ContainerState::kCreated);
+  EXPECT_EQ(::unlink(kill.c_str()), 0);
 }
 
 TEST_F(ContainersTest, EveryChangeHasItsEvent) {

@@ -180,7 +180,7 @@ void FakeKeeper::Accept() {
   connection_ = AcceptOn(listen_);
 }
 
-FakeShimPtr FakeKeeper::NextShim() {
+FakeShimPtr FakeKeeper::NextShim(bool answered) {
   TestFrame frame = ReceiveFrame(connection_.get());
   CAISSON_CHECK(frame.ok && frame.type == FrameType::kSpawn);
   CAISSON_CHECK(frame.fds.size() == 4);
@@ -191,6 +191,7 @@ FakeShimPtr FakeKeeper::NextShim() {
   shim->directory_ = std::move(frame.fds[1]);
   shim->lock_ = std::move(frame.fds[2]);
   shim->control_ = std::move(frame.fds[3]);
+  if (!answered) return shim;
   shim::SpawnedBody body = {};
   std::memcpy(body.id, spawn.id, sizeof(body.id));
   body.pid = ::getpid();

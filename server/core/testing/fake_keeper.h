@@ -93,8 +93,9 @@ class FakeKeeper {
 
   // Takes the connection of a daemon.
   void Accept();
-  // The next shim that the daemon asks for.
-  FakeShimPtr NextShim();
+  // The next shim that the daemon asks for. `answered`: the daemon is told of
+  // it, as it is unless the keeper dies.
+  FakeShimPtr NextShim(bool answered = true);
   // Refuses the next request.
   void RefuseShim(int32_t err);
   void Die() { connection_.reset(); }

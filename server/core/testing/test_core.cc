@@ -27,6 +27,7 @@ cgroup::Base FakeBase(const std::string& path) {
   unified.controllers = {"cpu", "memory", "pids"};
   base.facts.hierarchies = {unified};
   base.group.directories = {{std::string(cgroup::kUnified), path}};
+  base.group.has_kill = true;
   base.unified_controllers = unified.controllers;
   return base;
 }
@@ -165,6 +166,14 @@ RequestKey TestCore::Key(const std::string& method, int number) {
 
 std::string TestCore::Directory(const std::string& id) const {
   return root_ + "/containers/" + id;
+}
+
+std::string TestCore::MakeKillFile(const std::string& id) const {
+  const std::string path = directory_.File("cgroup/" + id);
+  EXPECT_TRUE(base::MakeDirectories(path, 0700).ok());
+  std::string file = path + "/cgroup.kill";
+  EXPECT_TRUE(base::WriteFileAtomic(file, "", 0600).ok());
+  return file;
 }
 
 ContainerPtr TestCore::Create(const std::string& name) {

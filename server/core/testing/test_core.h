@@ -118,6 +118,8 @@ class TestCore : public ::testing::Test {
   // Waits until all that a container left behind is removed.
   void WaitForgotten(const std::string& id);
   std::string Directory(const std::string& id) const;
+  // Makes the container's cgroup such that a kill is seen: the file says "1".
+  std::string MakeKillFile(const std::string& id) const;
 
   // Finds the network namespaces of containers at the next Open.
   std::function<absl::StatusOr<base::UniqueFd>(const store::ContainerRecord&)>
