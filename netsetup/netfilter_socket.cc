@@ -26,6 +26,8 @@ constexpr int kReceiveRoom = 4 * 1024 * 1024;
 constexpr size_t kSendRoom = 262144;
 // A dump that meets a change every time is given up.
 constexpr int kDumpAttempts = 10;
+// For one part of a dump: an answer that was lost never comes.
+constexpr timeval kReceiveLimit = {.tv_sec = 10, .tv_usec = 0};
 
 absl::Status SetOption(const mnl_socket* socket, int level, int option,
                        int value) {
@@ -96,6 +98,10 @@ absl::StatusOr<NetfilterSocket> NetfilterSocket::Open() {
   base::IgnoreError(
       SetOption(socket, SOL_SOCKET, SO_RCVBUFFORCE, kReceiveRoom),
       "without privilege the default room stays; reads then say ENOBUFS");
+  if (::setsockopt(opened.fd(), SOL_SOCKET, SO_RCVTIMEO, &kReceiveLimit,
+                   sizeof(kReceiveLimit)) != 0) {
+    return SyscallError("setsockopt", "netlink");
+  }
   opened.buffer_.resize(kReceiveBytes);
   return opened;
 }
@@ -143,7 +149,9 @@ absl::StatusOr<std::vector<NetfilterAnswer>> NetfilterSocket::Exchange(
   while (true) {
     const ssize_t got =
         ::recv(fd(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == EINTR) continue;
+    // After an overrun what was queued is still good, and what is missing
+    // tells that it was lost.
+    if (got < 0 && (errno == EINTR || errno == ENOBUFS)) continue;
     if (got < 0 && errno == EAGAIN) return answers;
     if (got < 0) return SyscallError("recv", "netfilter");
     int left = static_cast<int>(got);
@@ -173,6 +181,11 @@ absl::Status NetfilterSocket::DumpOnce(
   while (true) {
     const ssize_t got = ::recv(fd(), buffer_.data(), buffer_.size(), 0);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == ENOBUFS) {
+      // Read on: the kernel refuses a new dump while one is unfinished.
+      *interrupted = true;
+      continue;
+    }
     if (got < 0) return SyscallError("recv", "netfilter");
     int left = static_cast<int>(got);
     const auto* header = reinterpret_cast<const nlmsghdr*>(buffer_.data());

@@ -20,6 +20,7 @@ namespace {
 constexpr size_t kBufferBytes = size_t{64} * 1024;
 // As many acknowledgements fit into the smallest receive buffer by far.
 constexpr size_t kMaxBatch = 64;
+// For a dump that was inconsistent, and for a question whose answer was lost.
 constexpr int kMaxDumps = 5;
 
 absl::Status SetOption(int fd, int level, int option, const void* value,
@@ -166,6 +167,7 @@ void Socket::TransactSome(std::span<Message> requests,
       collector.Take(datagram);
     } else if (err == ENOBUFS) {
       flags = MSG_DONTWAIT;
+      for (Result& result : results) result.is_overrun = true;
     } else if (err == EAGAIN) {
       collector.GiveUp(flags == 0 ? ETIMEDOUT : ENOBUFS);
     } else {
@@ -224,15 +226,21 @@ absl::Status Socket::Request(Message request, std::string_view op,
 
 absl::StatusOr<OwnedReply> Socket::Get(Message request, std::string_view op,
                                        std::string_view object) {
-  std::vector<Result> results = Transact({&request, 1});
-  NetError error = {.op = std::string(op),
-                    .object = std::string(object),
-                    .ack = results[0].ack};
-  if (error.ack.error == 0 && results[0].replies.size() != 1) {
-    error.ack.error = EBADMSG;
+  NetError error = {.op = std::string(op), .object = std::string(object)};
+  for (int round = 0; round < kMaxDumps; ++round) {
+    std::vector<Result> results = Transact({&request, 1});
+    const bool has_reply = results[0].replies.size() == 1;
+    error.ack = results[0].ack;
+    if (has_reply && error.ack.error == 0) {
+      return std::move(results[0].replies[0]);
+    }
+    // Asked again: a question changes nothing.
+    if (results[0].is_overrun) continue;
+    if (error.ack.error == 0) error.ack.error = EBADMSG;
+    return ToStatus(error);
   }
-  CAISSON_RETURN_IF_ERROR(ToStatus(error));
-  return std::move(results[0].replies[0]);
+  error.ack = {.error = ENOBUFS};
+  return ToStatus(error);
 }
 
 absl::StatusOr<std::vector<OwnedReply>> Socket::Dump(const Message& request,

@@ -40,6 +40,8 @@ struct Result {
   // The acknowledgement never came (`ack.error` says why): the change may have
   // happened or not.
   bool is_unknown = false;
+  // Something that was sent to the socket meanwhile was lost, perhaps a reply.
+  bool is_overrun = false;
   // What a "get" was answered with.
   std::vector<OwnedReply> replies;
 
