@@ -72,7 +72,7 @@ absl::Status StatusOf(const Batch& batch, uint32_t last,
   }
   if (first != 0) return base::SyscallErrorFrom(first, "nftables", text);
   if (acknowledged) return absl::OkStatus();
-  return absl::InternalError("nftables: no acknowledgement");
+  return base::SyscallErrorFrom(ENOBUFS, "nftables", "acknowledgement");
 }
 
 template <typename Visit>
@@ -153,8 +153,14 @@ absl::StatusOr<Table> Table::Open(std::string_view tag) {
 }
 
 absl::Status Table::Commit(Batch batch) {
-  CAISSON_ASSIGN_OR_RETURN(const std::vector<NetfilterAnswer> answers,
+  CAISSON_ASSIGN_OR_RETURN(std::vector<NetfilterAnswer> answers,
                            socket_.Exchange(batch));
+  if (answers.empty()) {
+    // All answers were lost, and what was asked for is done or not. Asked
+    // again it is done: a table is made anew, and an element that is there, or
+    // gone, is drift, which has its way.
+    CAISSON_ASSIGN_OR_RETURN(answers, socket_.Exchange(batch));
+  }
   // The last command is before the end of the batch.
   return StatusOf(batch, CountMessages(batch) - 2, answers);
 }
