@@ -269,7 +269,10 @@ bool Matches(const FlowFilter& filter, const Flow& flow) {
          (!filter.original_port ||
           (flow.original_port >= *filter.original_port &&
            flow.original_port - *filter.original_port < filter.port_count)) &&
-         fits(filter.reply_source, flow.reply_source);
+         fits(filter.reply_source, flow.reply_source) &&
+         (!filter.except_reply_source ||
+          (flow.reply_source.is_v6() == filter.except_reply_source->is_v6() &&
+           flow.reply_source != *filter.except_reply_source));
 }
 
 absl::StatusOr<size_t> FlushFlows(NetfilterSocket* socket,

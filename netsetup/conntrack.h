@@ -34,6 +34,8 @@ struct FlowFilter {
   int port_count = 1;
   // Who answers: the container behind the port.
   std::optional<IpAddress> reply_source;
+  // Who does not, of the same family: what leads there already stays.
+  std::optional<IpAddress> except_reply_source;
   // Who began it: a container, for what it has to the outside.
   std::optional<IpAddress> original_source;
 };

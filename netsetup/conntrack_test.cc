@@ -77,6 +77,19 @@ TEST(ConntrackTest, EverythingGivenHasToFit) {
   EXPECT_FALSE(Matches({.protocol = IPPROTO_TCP}, *flow));
 }
 
+TEST(ConntrackTest, WhatLeadsToTheRightOneStays) {
+  const absl::StatusOr<Flow> flow = Parse(Message());
+  ASSERT_THAT(flow, IsOk());
+  const auto fits = [&flow](const char* except) {
+    return Matches(
+        {.original_port = 8080, .except_reply_source = *ParseIpAddress(except)},
+        *flow);
+  };
+  EXPECT_FALSE(fits("10.0.0.2"));
+  EXPECT_TRUE(fits("10.0.0.3"));
+  EXPECT_FALSE(fits("fd00::3")) << "of another family";
+}
+
 TEST(ConntrackTest, PortsMayBeARange) {
   const absl::StatusOr<Flow> flow = Parse(Message());
   ASSERT_THAT(flow, IsOk());

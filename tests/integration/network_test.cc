@@ -130,6 +130,24 @@ TEST_F(NetworkTest, OutsideReachesPublishedPortsOnly) {
   ExpectSilence(Outside(), "TCP", kHostAddress, 8080);
 }
 
+TEST_F(NetworkTest, WhoSendsAlreadyReachesAPortOnceItIsPublished) {
+  MakeLan("lan", 1);
+  // Always from one port: for the host it is one connection, that of before.
+  const auto answer = [] {
+    ProcessOptions options = OptionsIn(
+        Outside(), {"socat", "-T1", "-t1", "-",
+                    StrCat("UDP4:", kHostAddress, ":8080,sourceport=5555")});
+    options.input = "\n";
+    return RunProgram(options).out;
+  };
+  EXPECT_EQ(answer(), "");
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "0.0.0.0", 8080, 8000, "udp");
+  StartServer("a", spec);
+  EXPECT_TRUE(PollUntil(absl::Seconds(10),
+                        [&answer] { return answer().rfind("a ", 0) == 0; }));
+}
+
 TEST_F(NetworkTest, PublishedPortsAreReachedFromTheHostAndFromInside) {
   MakeLan("lan", 1);
   MakeLan("other", 2);

@@ -31,6 +31,33 @@ std::optional<uint8_t> ConnectionlessProtocol(std::string_view name) {
   return std::nullopt;
 }
 
+// A flow keeps the way it began with, to the port's owner or past it. None for
+// protocols where that is no matter.
+std::optional<netsetup::FlowFilter> FlowsTo(const store::PublishedPort& port) {
+  netsetup::FlowFilter filter;
+  filter.protocol = ConnectionlessProtocol(port.protocol);
+  const auto host = netsetup::ParseIpAddress(port.host_ip);
+  if (!filter.protocol.has_value() || !host.ok()) return std::nullopt;
+  if (!host->is_unspecified()) filter.original_destination = *host;
+  filter.original_port = static_cast<uint16_t>(port.host_port);
+  filter.port_count = port.count;
+  return filter;
+}
+
+// Those of them that do not lead to the endpoint.
+std::optional<netsetup::FlowFilter> FlowsPast(const store::PublishedPort& port,
+                                              const netsetup::Endpoint& owner) {
+  std::optional<netsetup::FlowFilter> filter = FlowsTo(port);
+  const auto host = netsetup::ParseIpAddress(port.host_ip);
+  for (const netsetup::IpPrefix& address : owner.addresses) {
+    if (filter.has_value() && address.address.is_v6() == host->is_v6()) {
+      filter->except_reply_source = address.address;
+      return filter;
+    }
+  }
+  return std::nullopt;
+}
+
 bool IsHostDevice(const EndpointRef& ref) {
   return ref.network->spec->driver == "host-device";
 }
@@ -124,13 +151,7 @@ absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
   return sysctl.has_value() ? netsetup::WriteSysctl(*sysctl) : absl::OkStatus();
 }
 
-// A flow keeps the way it began with, to the port's owner or past it.
-void NetworkLane::ForgetFlowsOf(const store::PublishedPort& port) {
-  netsetup::FlowFilter filter;
-  filter.protocol = ConnectionlessProtocol(port.protocol);
-  if (!filter.protocol.has_value()) return;
-  filter.original_port = static_cast<uint16_t>(port.host_port);
-  filter.port_count = port.count;
+void NetworkLane::ForgetFlows(const netsetup::FlowFilter& filter) {
   base::IgnoreError(netsetup::FlushFlows(&conntrack_, filter).status(),
                     "connections that nobody answers end by themselves");
 }
@@ -166,6 +187,10 @@ absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
     base::IgnoreError(Detach(ref, DetachHow::kNow, netns_fd),
                       "what is left is found at the next start");
     return SetupFailed(status);
+  }
+  for (const store::PublishedPort& port : ref.endpoint.ports) {
+    const auto flows = FlowsPast(port, endpoint);
+    if (flows.has_value()) stale_flows_->AddPort(*flows);
   }
   store::Endpoint out = ref.endpoint;
   out.attached = true;
@@ -209,10 +234,13 @@ absl::Status NetworkLane::Publish(const EndpointRef& ref,
   alone.endpoint.ports = {port};
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            PortElements(port, ref.endpoint));
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
+                           HostEndpoint(ref.endpoint, ref.container_id));
   absl::Status status = AllowLoopback(alone);
   if (status.ok()) status = AddElements(elements);
   // Packets that came while nobody had the port go on to where they went.
-  if (status.ok()) ForgetFlowsOf(port);
+  const auto flows = FlowsPast(port, endpoint);
+  if (status.ok() && flows.has_value()) ForgetFlows(*flows);
   return SetupFailed(status);
 }
 
@@ -221,7 +249,8 @@ absl::Status NetworkLane::Unpublish(const EndpointRef& ref,
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            PortElements(port, ref.endpoint));
   const absl::Status closed = RemoveElements(elements);
-  if (closed.ok()) ForgetFlowsOf(port);
+  const auto flows = FlowsTo(port);
+  if (closed.ok() && flows.has_value()) ForgetFlows(*flows);
   return SetupFailed(closed);
 }
 

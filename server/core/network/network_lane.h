@@ -140,7 +140,7 @@ class NetworkLane {
   static absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
   absl::Status HoldDevice(const LiveEndpoint& endpoint);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
-  void ForgetFlowsOf(const store::PublishedPort& port);
+  void ForgetFlows(const netsetup::FlowFilter& filter);
 
   netsetup::Host host_;
   netsetup::nft::Table table_;

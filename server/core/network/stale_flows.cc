@@ -6,7 +6,6 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 
-#include "netsetup/conntrack.h"
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 
@@ -36,11 +35,25 @@ void StaleFlows::Add(const std::vector<netsetup::IpPrefix>& addresses) {
   bool is_first = false;
   {
     absl::MutexLock lock(&mutex_);
-    is_first = waiting_.empty();
+    is_first = waiting_.empty() && ports_.empty();
     for (const netsetup::IpPrefix& one : addresses) {
       waiting_.insert(one.address);
     }
   }
+  Schedule(is_first);
+}
+
+void StaleFlows::AddPort(const netsetup::FlowFilter& filter) {
+  bool is_first = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_first = waiting_.empty() && ports_.empty();
+    ports_.push_back(filter);
+  }
+  Schedule(is_first);
+}
+
+void StaleFlows::Schedule(bool is_first) {
   if (is_first) thread_.After(kDelay, [this] { Sweep(); });
 }
 
@@ -64,10 +77,12 @@ void StaleFlows::Settle(const std::vector<netsetup::IpPrefix>& addresses) {
 
 void StaleFlows::Sweep() {
   std::set<netsetup::IpAddress> addresses;
+  std::vector<netsetup::FlowFilter> ports;
   {
     absl::MutexLock lock(&mutex_);
     swept_now_.swap(waiting_);
     addresses = swept_now_;
+    ports.swap(ports_);
   }
   const absl::StatusOr<size_t> flushed =
       netsetup::FlushFlowsOf(&socket_, addresses);
@@ -75,6 +90,14 @@ void StaleFlows::Sweep() {
     CAISSON_LOG(kWarning, "connections of an earlier owner are not forgotten",
                 {"addresses", addresses.size()},
                 {"error", flushed.status().ToString()});
+  }
+  for (const netsetup::FlowFilter& port : ports) {
+    const absl::StatusOr<size_t> forgotten =
+        netsetup::FlushFlows(&socket_, port);
+    if (forgotten.ok()) continue;
+    CAISSON_LOG(kWarning, "connections to a port go on where they went",
+                {"port", port.original_port.value_or(0)},
+                {"error", forgotten.status().ToString()});
   }
   absl::MutexLock lock(&mutex_);
   swept_now_.clear();

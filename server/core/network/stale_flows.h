@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 
+#include "netsetup/conntrack.h"
 #include "netsetup/ip_address.h"
 #include "netsetup/netfilter_socket.h"
 #include "server/core/executor.h"
@@ -36,6 +37,10 @@ class StaleFlows {
   // nobody answers end by themselves.
   void Add(const std::vector<netsetup::IpPrefix>& addresses);
 
+  // A port leads to somebody from now on: what fits, packets that came while it
+  // led to nobody, is forgotten as well.
+  void AddPort(const netsetup::FlowFilter& filter);
+
   // Somebody is about to have these addresses, who asked for them by name.
   // Waits until nothing of an earlier owner can be taken for his.
   void Settle(const std::vector<netsetup::IpPrefix>& addresses);
@@ -43,11 +48,13 @@ class StaleFlows {
  private:
   explicit StaleFlows(netsetup::NetfilterSocket socket);
 
+  void Schedule(bool is_first);
   void Sweep();
 
   netsetup::NetfilterSocket socket_;  // of the thread
   absl::Mutex mutex_;
   std::set<netsetup::IpAddress> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<netsetup::FlowFilter> ports_ ABSL_GUARDED_BY(mutex_);
   std::set<netsetup::IpAddress> swept_now_ ABSL_GUARDED_BY(mutex_);
   Executor thread_;  // ends before what it uses
 };
