@@ -205,7 +205,7 @@ void Shim::ReapChildren() noexcept {
         info.si_pid == 0) {
       return;
     }
-    Task* task = FindByPid(info.si_pid);
+    Task* task = FindChild(info.si_pid);
     if (task != nullptr) {
       task->OnChildExit();
     } else {
@@ -370,10 +370,10 @@ Task* Shim::Find(uint32_t number) noexcept {
   return nullptr;
 }
 
-Task* Shim::FindByPid(pid_t pid) noexcept {
-  if (container_.pid() == pid) return &container_;
+Task* Shim::FindChild(pid_t pid) noexcept {
+  if (container_.is_child(pid)) return &container_;
   for (Task* exec : execs_) {
-    if (exec != nullptr && exec->pid() == pid) return exec;
+    if (exec != nullptr && exec->is_child(pid)) return exec;
   }
   return nullptr;
 }

@@ -71,7 +71,7 @@ class Shim final : public FrameHandler, public TaskHost {
   void SendFailure(uint32_t target, int error) noexcept;
   void SendState(Peer* peer) noexcept;
   Task* Find(uint32_t number) noexcept;
-  Task* FindByPid(pid_t pid) noexcept;
+  Task* FindChild(pid_t pid) noexcept;
   bool HasLiveExec() const noexcept;
   // What must not happen within a call of the task itself.
   void CleanUp() noexcept;

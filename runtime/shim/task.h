@@ -130,6 +130,8 @@ class Task final : public InputListener,
   uint32_t number() const noexcept { return options_.number; }
   Phase phase() const noexcept { return phase_; }
   pid_t pid() const noexcept { return pid_; }
+  // Whether `pid` is our child's: once it is reaped it may be another's.
+  bool is_child(pid_t pid) const noexcept { return pid_ == pid && !reaped_; }
   bool is_started() const noexcept { return started_; }
   bool is_drained() const noexcept { return drained_; }
   // Cloned, and not yet the program. Before Start it only waits.

@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/cgroup/driver.h"
 #include "runtime/record/exit_record.h"
@@ -161,6 +162,33 @@ TEST_F(RootShimExecTest, ADescendantThatHoldsThePipeDoesNotHoldUpTheEnd) {
   Kill(exec, SIGKILL, shim::Scope::kTree);
   EXPECT_TRUE(
       PollUntil(absl::Seconds(5), [&] { return !HasExecCgroup(exec); }));
+  EndContainer();
+}
+
+// What outlives its exec in a session of its own frees the pid, and the next
+// one may get it.
+TEST_F(RootShimExecTest, APidThatIsGivenAgainIsTheNextExecs) {
+  const uint32_t first =
+      driver_.Exec(container_, driver_.ShellExec("setsid sleep 1000 & exit 0"));
+  const auto started = container_->shim->Await(FrameType::kStarted, first);
+  ASSERT_TRUE(started.has_value());
+  const pid_t pid = started->As<shim::StartedBody>().pid;
+  EXPECT_EQ(driver_.FinishExec(container_, first).completeness,
+            ExitCompleteness::kHeldOpen);
+  bool again = false;
+  // Any other process may be quicker.
+  for (int attempt = 0; attempt < 1000 && !again; ++attempt) {
+    ASSERT_TRUE(
+        base::WriteFile("/proc/sys/kernel/ns_last_pid", base::StrCat(pid - 1))
+            .ok());
+    const uint32_t exec = driver_.Exec(container_, driver_.ShellExec("exit 5"));
+    const auto next = container_->shim->Await(FrameType::kStarted, exec);
+    ASSERT_TRUE(next.has_value());
+    again = next->As<shim::StartedBody>().pid == pid;
+    ASSERT_EQ(driver_.FinishExec(container_, exec).code, 5);
+  }
+  EXPECT_TRUE(again);
+  Kill(first, SIGKILL, shim::Scope::kTree);
   EndContainer();
 }
 
