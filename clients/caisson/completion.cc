@@ -1,6 +1,7 @@
 #include "clients/caisson/completion.h"
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "clients/caisson/flags.h"
@@ -57,24 +58,58 @@ std::string NamesOf(const std::string& list) {
          "sed -n 's/^  \"name\": \"\\([^\"]*\\)\",*$/\\1/p')";
 }
 
-// What lists the objects that the words of a verb name; "" for none.
-std::string ListFor(Takes takes) {
+// What lists the objects that a word of a verb names; "" for none.
+struct Lists {
+  std::string first;  // for the first word
+  std::string next;   // for all others
+};
+Lists ListsFor(Takes takes) {
+  constexpr char kContainers[] = "ps -a";
+  constexpr char kNetworks[] = "network ls";
   switch (takes) {
     case Takes::kContainer:
-      return "ps -a";
+      return {kContainers, kContainers};
+    case Takes::kFirstContainer:
+      return {kContainers, ""};
     case Takes::kNetwork:
-      return "network ls";
+      return {kNetworks, kNetworks};
+    case Takes::kNetworkThenContainer:
+      return {kNetworks, kContainers};
     case Takes::kNothing:
       break;
   }
-  return "";
+  return {};
+}
+
+// The flags that a word of theirs follows, for a word list.
+std::string FlagsWithValue(const VerbInfo& info) {
+  std::string words;
+  for (const FlagInfo& flag : FlagsOf(info)) {
+    if (flag.value.empty()) continue;
+    for (const std::string& name : {flag.short_name, flag.long_name}) {
+      if (!name.empty()) words += (words.empty() ? "" : " ") + name;
+    }
+  }
+  return words;
+}
+
+std::string SetNames(const std::string& list) {
+  return list.empty() ? "names=" : "names=\"" + NamesOf(list) + "\"";
 }
 
 // Sets what bash may offer for the words behind a verb.
 std::string OffersOf(const VerbInfo& info) {
   std::string text = "flags='" + FlagWords(info) + "'";
-  const std::string list = ListFor(info.takes);
-  if (!list.empty()) text += "; names=\"" + NamesOf(list) + "\"";
+  const Lists lists = ListsFor(info.takes);
+  if (lists.first != lists.next) {
+    const std::string name = info.name;
+    const bool is_two = name.find(' ') != std::string::npos;
+    text += std::string("; if [ \"$(_caisson_words ") + (is_two ? "3" : "2") +
+            " '" + FlagsWithValue(info) + "')\" -eq 0 ]; then " +
+            SetNames(lists.first) + "; else " + SetNames(lists.next) + "; fi";
+  } else if (!lists.first.empty()) {
+    text += "; " + SetNames(lists.first);
+  }
   if (info.name == std::string("completion")) text += "; names='bash zsh fish'";
   return text + " ;;\n";
 }
@@ -112,6 +147,19 @@ std::string Quoted(std::string text) {
 std::string BashCompletion() {
   std::string text =
       "# bash completion of caisson\n"
+      "# How many words from $1 on, before the one that is typed, are no "
+      "flags\n"
+      "# and no values of the flags $2.\n"
+      "_caisson_words() {\n"
+      "  local i count=0\n"
+      "  for ((i = $1; i < COMP_CWORD; i++)); do\n"
+      "    case \" $2 \" in\n"
+      "    *\" ${COMP_WORDS[i]} \"*) i=$((i + 1)) ;;\n"
+      "    *) [[ ${COMP_WORDS[i]} == -* ]] || count=$((count + 1)) ;;\n"
+      "    esac\n"
+      "  done\n"
+      "  echo $count\n"
+      "}\n"
       "_caisson() {\n"
       "  local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n"
       "  local flags= names=\n"
@@ -185,8 +233,10 @@ std::string FishCompletion() {
       if (!flag.value.empty()) text += " -r";
       text += " -d " + Quoted(flag.help) + "\n";
     }
-    const std::string list = ListFor(info.takes);
-    if (!list.empty()) {
+    const Lists lists = ListsFor(info.takes);
+    for (const std::string& list :
+         std::set<std::string>{lists.first, lists.next}) {
+      if (list.empty()) continue;
       text += seen + " -a \"(caisson " + list + " -q 2>/dev/null)\"\n";
     }
   }

@@ -78,6 +78,20 @@ TEST(BashCompletionTest, OffersNetworksAndFlagsBehindTwoWords) {
   EXPECT_EQ(Offered("caisson system repair --d"), "--dry-run\n");
 }
 
+TEST(BashCompletionTest, OffersWhatStandsAtThePlaceOfTheWord) {
+  EXPECT_EQ(Offered("caisson network connect ''"), "network\n");
+  EXPECT_EQ(Offered("caisson network connect lan ''"), "ps\n");
+  EXPECT_EQ(Offered("caisson network connect --ip 10.0.0.2 ''"), "network\n");
+  EXPECT_EQ(Offered("caisson network connect --ip 10.0.0.2 lan ''"), "ps\n");
+  EXPECT_EQ(Offered("caisson network disconnect ''"), "network\n");
+  EXPECT_EQ(Offered("caisson network disconnect lan ''"), "ps\n");
+  for (const char* verb : {"port", "publish", "unpublish"}) {
+    const std::string words = std::string("caisson ") + verb;
+    EXPECT_EQ(Offered(words + " ''"), "ps\n");
+    EXPECT_EQ(Offered(words + " web 8080"), "\n");
+  }
+}
+
 TEST(FishCompletionTest, KnowsEveryVerb) {
   const std::string script = FishCompletion();
   for (const VerbInfo& verb : AllVerbs()) {

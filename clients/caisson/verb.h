@@ -45,7 +45,13 @@ class Verb {
 };
 
 // What the words of a verb name: for completion.
-enum class Takes { kNothing, kContainer, kNetwork };
+enum class Takes {
+  kNothing,
+  kContainer,
+  kFirstContainer,  // the words behind it are none
+  kNetwork,
+  kNetworkThenContainer,  // one of each
+};
 
 struct VerbInfo {
   // One word, or two as in "system info".
