@@ -1,11 +1,11 @@
 // caisson network ls, inspect, rm.
-#include <algorithm>
 #include <list>
 
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/describe.h"
 #include "clients/caisson/each.h"
+#include "clients/caisson/filter_flag.h"
 #include "clients/caisson/format_flag.h"
 #include "clients/caisson/reference.h"
 #include "clients/caisson/verb.h"
@@ -21,15 +21,18 @@ class NetworkLsVerb : public Verb {
   void Declare(Flags* flags) override {
     flags->Switch("-q,--quiet", &quiet_, "only ids");
     flags->Switch("--no-trunc", &whole_, "whole ids");
-    flags->Texts("-f,--filter", &filters_, "KEY=VALUE",
-                 "only with label=SELECTOR, name=PREFIX or id=PREFIX");
+    filter_.Declare(flags,
+                    "only with label=SELECTOR, name=PREFIX or id=PREFIX");
     format_.Declare(flags);
     flags->Words(nullptr, 0, 0);
   }
 
   int Run(Context* context) override {
     v1::ListNetworksRequest request;
-    if (!format_.Valid() || !FillFilter(request.mutable_filter())) return 125;
+    if (!format_.Valid() ||
+        !filter_.Fill("network ls", request.mutable_filter())) {
+      return 125;
+    }
     request.set_page_size(kPageSize);
     do {
       v1::ListNetworksResponse response;
@@ -47,28 +50,6 @@ class NetworkLsVerb : public Verb {
   }
 
  private:
-  bool FillFilter(v1::NetworkFilter* filter) const {
-    std::string selector;
-    for (const std::string& text : filters_) {
-      const size_t equals = std::min(text.find('='), text.size());
-      const std::string key = text.substr(0, equals);
-      const std::string value =
-          equals < text.size() ? text.substr(equals + 1) : "";
-      if (key == "label") {
-        selector += (selector.empty() ? "" : ",") + value;
-      } else if (key == "name") {
-        filter->set_name_prefix(value);
-      } else if (key == "id") {
-        filter->set_id_prefix(value);
-      } else {
-        PrintError("network ls: --filter: \"" + text + "\" is not known");
-        return false;
-      }
-    }
-    filter->set_label_selector(selector);
-    return true;
-  }
-
   void Print() const {
     if (quiet_) {
       for (const auto& network : networks_) {
@@ -93,7 +74,7 @@ class NetworkLsVerb : public Verb {
 
   bool quiet_ = false;
   bool whole_ = false;
-  std::vector<std::string> filters_;
+  FilterFlag filter_;
   FormatFlag format_;
   std::list<v1::ManagedNetwork> networks_;
 };

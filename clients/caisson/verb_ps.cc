@@ -1,10 +1,10 @@
 // caisson ps.
-#include <algorithm>
 #include <list>
 
 #include "grpcpp/client_context.h"
 
 #include "clients/caisson/describe.h"
+#include "clients/caisson/filter_flag.h"
 #include "clients/caisson/format_flag.h"
 #include "clients/caisson/units.h"
 #include "clients/caisson/verb.h"
@@ -21,9 +21,9 @@ class PsVerb : public Verb {
     flags->Switch("-a,--all", &all_, "also those that do not run");
     flags->Switch("-q,--quiet", &quiet_, "only ids");
     flags->Switch("--no-trunc", &whole_, "whole ids and commands");
-    flags->Texts("-f,--filter", &filters_, "KEY=VALUE",
-                 "only with label=SELECTOR, name=PREFIX, id=PREFIX or "
-                 "status=STATE");
+    filter_.Declare(flags,
+                    "only with label=SELECTOR, name=PREFIX, id=PREFIX or "
+                    "status=STATE");
     format_.Declare(flags);
     flags->Words(nullptr, 0, 0);
   }
@@ -50,24 +50,11 @@ class PsVerb : public Verb {
 
  private:
   bool FillFilter(v1::ContainerFilter* filter) const {
-    std::string selector;
-    for (const std::string& text : filters_) {
-      const size_t equals = std::min(text.find('='), text.size());
-      const std::string key = text.substr(0, equals);
-      const std::string value =
-          equals < text.size() ? text.substr(equals + 1) : "";
-      if (key == "label") {
-        selector += (selector.empty() ? "" : ",") + value;
-      } else if (key == "name") {
-        filter->set_name_prefix(value);
-      } else if (key == "id") {
-        filter->set_id_prefix(value);
-      } else if (key != "status" || !AddState(value, filter)) {
-        PrintError("ps: --filter: \"" + text + "\" is not known");
-        return false;
-      }
-    }
-    filter->set_label_selector(selector);
+    const auto is_state = [filter](const std::string& key,
+                                   const std::string& value) {
+      return key == "status" && AddState(value, filter);
+    };
+    if (!filter_.Fill("ps", filter, is_state)) return false;
     if (!all_ && filter->states().empty()) {
       filter->add_states(v1::CONTAINER_STATE_RUNNING);
       filter->add_states(v1::CONTAINER_STATE_PAUSED);
@@ -115,7 +102,7 @@ class PsVerb : public Verb {
   bool all_ = false;
   bool quiet_ = false;
   bool whole_ = false;
-  std::vector<std::string> filters_;
+  FilterFlag filter_;
   FormatFlag format_;
   std::list<v1::Container> containers_;
 };
