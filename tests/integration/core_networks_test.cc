@@ -145,6 +145,19 @@ class CoreNetworksTest : private OwnNetwork, public TestCore {
     EXPECT_THAT(rows, IsOk());
     return rows.ok() ? *rows : std::vector<store::LeaseRow>();
   }
+  // Events that tell so.
+  std::vector<store::EventPtr> LinksRepairedOf(const std::string& network,
+                                               int64_t after) {
+    auto slice = env().store->ReadStoredEvents(after, 1000);
+    EXPECT_THAT(slice, IsOk());
+    if (!slice.ok()) return {};
+    std::erase_if(slice->events, [&network](const store::EventPtr& event) {
+      return event->type != "network.repaired" ||
+             event->network->name != network ||
+             event->attributes.front().second != "links";
+    });
+    return slice->events;
+  }
   static std::string BridgeOf(const store::NetworkRecord& network) {
     return "cb" + network.id.substr(0, 10);
   }
@@ -221,6 +234,34 @@ TEST_F(CoreNetworksTest, ANetworkThatCouldNotBeDeletedKeepsItsLeases) {
   ASSERT_THAT(next->put, SizeIs(1));
   EXPECT_NE(next->put[0].address, rows[0].address);
   EXPECT_GT(next->put[0].generation, rows[0].generation);
+}
+
+// Each time costs a look at the whole host.
+TEST_F(CoreNetworksTest, AContainerThatTakesItsLinkAwayIsLeftToItselfInTheEnd) {
+  constexpr int kTimes = 8;
+  MakeNetwork("lan", {"10.77.1.0/24"});
+  MakeNetwork("quiet", {"10.77.2.0/24"});
+  const Starting a = StartIn("a", Wanted("", 8080));
+  const std::string link = HostLinkOf(a.id);
+  const std::string firewall = Firewall();
+  const int64_t revision = catalog().revision();
+  for (int i = 0; i < kTimes; ++i) {
+    Run({"/usr/sbin/ip", "link", "del", link});
+    ASSERT_TRUE(Soon([&link] { return FindLink(link).ok(); })) << i;
+    // Whole: the lane has nothing to do.
+    EXPECT_THAT(networks().Inventory(), IsOk());
+  }
+  Run({"/usr/sbin/ip", "link", "del", link});
+  // News of it are read before those of the firewall.
+  Run({"/usr/sbin/nft", "flush", "ruleset"});
+  EXPECT_TRUE(Soon([&firewall] { return Firewall() == firewall; }));
+  EXPECT_THAT(networks().Inventory(), IsOk());
+  EXPECT_FALSE(FindLink(link).ok());
+  // Only those are told of that something was done for.
+  EXPECT_THAT(LinksRepairedOf("lan", revision), SizeIs(kTimes));
+  EXPECT_THAT(LinksRepairedOf("quiet", revision), IsEmpty());
+  EXPECT_THAT(networks().Repair(), IsOk());
+  EXPECT_THAT(FindLink(link), IsOk());
 }
 
 // Rows that a store which failed for long has left, in memory and not.

@@ -20,9 +20,9 @@ struct LiveContainer {
   std::string name;
   base::UniqueFd netns;  // invalid: could not be opened yet
   std::vector<store::Endpoint> endpoints;
-  // How often a link of it went without us, and when it last did.
-  int losses = 0;
-  absl::Time last_loss = absl::InfinitePast();
+  // How often something of it was repaired, and when it last was.
+  int repairs = 0;
+  absl::Time last_repair = absl::InfinitePast();
 };
 
 }  // namespace caisson::core

@@ -23,7 +23,7 @@ constexpr absl::Duration kLastRetry = absl::Minutes(5);
 // A container that may change its network can take its own link away for ever,
 // and each time costs a look at the whole host: after so many, each within a
 // while of the last, it is left to itself.
-constexpr int kMostLosses = 8;
+constexpr int kMostRepairs = 8;
 constexpr absl::Duration kCalm = absl::Minutes(1);
 
 }  // namespace
@@ -75,9 +75,9 @@ absl::StatusOr<std::set<std::string>> Networks::RecoverHost() {
   bool complete = OpenNamespaces();
   const std::vector<NetworkPtr> up = NetworksUp();
   const std::vector<LiveEndpoint> endpoints = LiveEndpoints();
-  std::map<std::string, std::string> network_of;
+  std::map<std::string, const EndpointRef*> refs;
   for (const LiveEndpoint& live : endpoints) {
-    network_of[live.ref.endpoint.id] = live.ref.endpoint.network_id;
+    refs[live.ref.endpoint.id] = &live.ref;
   }
   const auto parts = lane_->Recover(up, endpoints);
   std::set<std::string> repaired;
@@ -85,10 +85,12 @@ absl::StatusOr<std::set<std::string>> Networks::RecoverHost() {
   if (parts.ok()) {
     for (const netsetup::Recovered& part : *parts) {
       complete = complete && part.status.ok();
-      if (!part.status.ok() || part.steps.empty()) continue;
+      if (part.steps.empty()) continue;
+      const auto ref = refs.find(part.endpoint_id);
+      if (ref != refs.end()) CountRepair(ref->second->container_id);
+      if (!part.status.ok()) continue;
       if (!part.network_id.empty()) made.insert(part.network_id);
-      const auto owner = network_of.find(part.endpoint_id);
-      if (owner != network_of.end()) repaired.insert(owner->second);
+      if (ref != refs.end()) repaired.insert(ref->second->network->id);
     }
   }
   if (complete && parts.ok()) {
@@ -177,16 +179,15 @@ void Networks::OnNews(const NetworkWatch::News& news) {
 }
 
 // Whether a link went that we have not taken away ourselves.
-bool Networks::ConcernsUs(const NetworkWatch::News& news) {
+bool Networks::ConcernsUs(const NetworkWatch::News& news) const {
   if (news.links_lost) return true;
   if (news.deleted_links.empty()) return false;
-  bool concerns = false;
   const std::set<std::string> gone(news.deleted_links.begin(),
                                    news.deleted_links.end());
-  for (auto& [id, live] : live_) {
+  for (const auto& [id, live] : live_) {
+    if (IsLeftAlone(live)) continue;
     for (const store::Endpoint& endpoint : live.endpoints) {
-      if (!gone.contains(endpoint.host_link)) continue;
-      concerns = CountLoss(id, &live) || concerns;
+      if (gone.contains(endpoint.host_link)) return true;
     }
   }
   for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
@@ -197,20 +198,21 @@ bool Networks::ConcernsUs(const NetworkWatch::News& news) {
       return true;
     }
   }
-  return concerns;
+  return false;
 }
 
-// Whether the container still gets back what it lost.
-bool Networks::CountLoss(const std::string& container_id, LiveContainer* live) {
+bool Networks::IsLeftAlone(const LiveContainer& live) {
+  return live.repairs >= kMostRepairs && absl::Now() - live.last_repair < kCalm;
+}
+
+void Networks::CountRepair(const std::string& container_id) {
+  LiveContainer& live = live_.at(container_id);
   const absl::Time now = absl::Now();
-  if (now - live->last_loss > kCalm) live->losses = 0;
-  live->last_loss = now;
-  if (++live->losses <= kMostLosses) return true;
-  if (live->losses == kMostLosses + 1) {
-    CAISSON_LOG(kWarning, "container loses its link again and again",
-                {"container", container_id}, {"times", live->losses});
-  }
-  return false;
+  if (now - live.last_repair >= kCalm) live.repairs = 0;
+  live.last_repair = now;
+  if (++live.repairs != kMostRepairs) return;
+  CAISSON_LOG(kWarning, "container loses its link again and again",
+              {"container", container_id}, {"times", live.repairs});
 }
 
 void Networks::TellRepaired(const std::string& cause,
@@ -236,7 +238,7 @@ absl::Status Networks::Repair() {
   };
   auto result = std::make_shared<Result>();
   lane_thread_.Post([this, result] {
-    for (auto& [id, live] : live_) live.losses = 0;
+    for (auto& [id, live] : live_) live.repairs = 0;
     result->status = RepairLeases();
     const absl::Status host =
         lane_ == nullptr ? lane_status_ : RecoverHost().status();

@@ -200,8 +200,9 @@ class Networks {
   void RepairLinks();
   void EnsureWatch();
   void OnNews(const NetworkWatch::News& news);
-  bool ConcernsUs(const NetworkWatch::News& news);
-  static bool CountLoss(const std::string& container_id, LiveContainer* live);
+  bool ConcernsUs(const NetworkWatch::News& news) const;
+  static bool IsLeftAlone(const LiveContainer& live);
+  void CountRepair(const std::string& container_id);
   void TellRepaired(const std::string& cause,
                     const std::set<std::string>& networks);
 
