@@ -1,6 +1,7 @@
 #include "server/core/core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "server/core/manager/network_calls.h"
 #include "server/core/manager/recovery.h"
 #include "server/core/manager/registry.h"
+#include "server/core/network/neighbour_limit.h"
 #include "server/core/network/networks.h"
 
 namespace caisson::core {
@@ -186,6 +188,17 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
       warning.text = absl::StrCat(
           chain, " drops forwarded packets, also those of containers");
       info->warnings.push_back(std::move(warning));
+    }
+    int64_t endpoints = 0;
+    for (const ContainerPtr& container :
+         env_.store->catalog().AllContainers()) {
+      endpoints += std::ssize(container->status.networks);
+    }
+    Warning neighbours;
+    neighbours.code = "NEIGHBOUR_LIMIT";
+    neighbours.text = NeighbourWarning(endpoints, NeighbourLimit());
+    if (!neighbours.text.empty()) {
+      info->warnings.push_back(std::move(neighbours));
     }
   };
   sources.repair_networks = [this] { return networks_->Repair(); };
