@@ -7,6 +7,7 @@
 #include <linux/veth.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -132,6 +133,14 @@ std::optional<PortOptions> PortOf(const Attributes& info) {
       .hairpin = data.GetOr<uint8_t>(IFLA_BRPORT_MODE, 0) != 0};
 }
 
+// By IF_OPER_*.
+std::string_view StateName(uint8_t state) {
+  constexpr std::string_view kStates[] = {
+      "unknown", "notpresent", "down", "lowerlayerdown",
+      "testing", "dormant",    "up"};
+  return state < std::size(kStates) ? kStates[state] : kStates[0];
+}
+
 std::optional<LinkCounters> CountersOf(const Attributes& attributes) {
   const std::optional<rtnl_link_stats64> stats =
       attributes.Get<rtnl_link_stats64>(IFLA_STATS64);
@@ -237,9 +246,12 @@ Message BuildGetLink(const LinkRef& link, WithCounters with) {
   return message;
 }
 
-Message BuildDumpLinks() {
+Message BuildDumpLinks(WithCounters with) {
   Message message(RTM_GETLINK);
-  message.Fixed(ifinfomsg{}).U32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  message.Fixed(ifinfomsg{});
+  if (with == WithCounters::kNo) {
+    message.U32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  }
   return message;
 }
 
@@ -254,6 +266,7 @@ absl::StatusOr<Link> ParseLink(const Reply& reply) {
   link.index = info->ifi_index;
   link.up = (info->ifi_flags & IFF_UP) != 0;
   link.running = link.up && (info->ifi_flags & IFF_LOWER_UP) != 0;
+  link.state = StateName(attributes.GetOr<uint8_t>(IFLA_OPERSTATE, 0));
   link.name = attributes.Text(IFLA_IFNAME);
   link.kind = link_info.Text(IFLA_INFO_KIND);
   link.mac.bytes = attributes.GetOr(IFLA_ADDRESS, link.mac.bytes);
@@ -277,9 +290,9 @@ absl::StatusOr<Link> GetLink(Socket* socket, const LinkRef& link,
   return ParseLink(reply.view());
 }
 
-absl::StatusOr<std::vector<Link>> ListLinks(Socket* socket) {
+absl::StatusOr<std::vector<Link>> ListLinks(Socket* socket, WithCounters with) {
   CAISSON_ASSIGN_OR_RETURN(const std::vector<OwnedReply> replies,
-                           socket->Dump(BuildDumpLinks(), "list links"));
+                           socket->Dump(BuildDumpLinks(with), "list links"));
   std::vector<Link> links;
   links.reserve(replies.size());
   for (const OwnedReply& reply : replies) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -155,6 +156,8 @@ struct Link {
   bool up = false;
   // Up, and so is the other side.
   bool running = false;
+  // Operational state of RFC 2863, as `ip` has it in lower case.
+  std::string_view state = "unknown";
   int master = 0;
   int parent = 0;
   std::string alias;
@@ -166,14 +169,15 @@ struct Link {
 
 enum class WithCounters : bool { kNo, kYes };
 Message BuildGetLink(const LinkRef& link, WithCounters with);
-Message BuildDumpLinks();
+Message BuildDumpLinks(WithCounters with = WithCounters::kNo);
 // INVALID_ARGUMENT when the reply is not a link.
 absl::StatusOr<Link> ParseLink(const Reply& reply);
 
 // ENODEV when there is none.
 absl::StatusOr<Link> GetLink(Socket* socket, const LinkRef& link,
                              WithCounters with = WithCounters::kNo);
-absl::StatusOr<std::vector<Link>> ListLinks(Socket* socket);
+absl::StatusOr<std::vector<Link>> ListLinks(
+    Socket* socket, WithCounters with = WithCounters::kNo);
 
 // A name that the kernel takes: 1 to 15 bytes, no '/', no ':', no space, not
 // "." or "..", printable ASCII only.

@@ -217,5 +217,29 @@ TEST(LinkTest, NamesOfLinks) {
   }
 }
 
+TEST(LinkTest, ADumpHasCountersOnlyWhenTheyAreAskedFor) {
+  const Message without = BuildDumpLinks();
+  EXPECT_EQ(LinkAttributes(without).Get<uint32_t>(IFLA_EXT_MASK),
+            uint32_t{RTEXT_FILTER_SKIP_STATS});
+  const Message with = BuildDumpLinks(WithCounters::kYes);
+  EXPECT_FALSE(LinkAttributes(with).Has(IFLA_EXT_MASK));
+}
+
+TEST(LinkTest, TheStateOfALinkIsReadByName) {
+  for (const auto& [number, name] :
+       {std::pair<uint8_t, const char*>(0, "unknown"),
+        {2, "down"},
+        {3, "lowerlayerdown"},
+        {6, "up"},
+        {7, "unknown"},
+        {255, "unknown"}}) {
+    Message message(RTM_NEWLINK);
+    message.Fixed(ifinfomsg{}).U8(IFLA_OPERSTATE, number);
+    const auto link = ParseLink(RequestOf(message));
+    ASSERT_TRUE(link.ok()) << link.status();
+    EXPECT_EQ(link->state, name) << int{number};
+  }
+}
+
 }  // namespace
 }  // namespace caisson::netsetup

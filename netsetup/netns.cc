@@ -30,6 +30,8 @@ using base::SyscallError;
 
 constexpr char kOwnNetns[] = "/proc/thread-self/ns/net";
 constexpr size_t kMaxPinName = 255;
+// Somebody may mount as fast as we take away.
+constexpr int kMaxStackedMounts = 64;
 
 struct Task {
   absl::FunctionRef<absl::Status()> body;
@@ -59,13 +61,9 @@ absl::Status RunOnOwnThread(absl::FunctionRef<absl::Status()> body) {
 }
 
 absl::Status CheckPinName(std::string_view name) {
-  if (name.empty() || name.size() > kMaxPinName || name == "." ||
-      name == ".." || name.find('/') != std::string_view::npos ||
-      name.find('\0') != std::string_view::npos) {
-    return absl::InvalidArgumentError(
-        StrCat("not a name for a network namespace: '", name, "'"));
-  }
-  return absl::OkStatus();
+  if (IsPinName(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      StrCat("not a name for a network namespace: '", name, "'"));
 }
 
 // Makes `directory` a mount of its own, shared with other mount namespaces.
@@ -82,6 +80,21 @@ absl::Status PreparePinDirectory(const std::string& directory) {
       ::mount("", directory.c_str(), "none", MS_SHARED | MS_REC, nullptr) !=
           0) {
     return SyscallError("mount", directory);
+  }
+  return absl::OkStatus();
+}
+
+// A file that has its content from the moment at which it has its name: a death
+// in between leaves nothing.
+absl::Status CreateTagged(const std::string& directory, const std::string& path,
+                          std::string_view tag) {
+  CAISSON_ASSIGN_OR_RETURN(const base::UniqueFd file,
+                           base::Open(directory, O_TMPFILE | O_WRONLY, 0));
+  CAISSON_RETURN_IF_ERROR(base::WriteAll(file.get(), tag));
+  const std::string source = StrCat("/proc/self/fd/", file.get());
+  if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path.c_str(),
+               AT_SYMLINK_FOLLOW) != 0) {
+    return SyscallError("linkat", path);
   }
   return absl::OkStatus();
 }
@@ -164,14 +177,19 @@ absl::StatusOr<Socket> OpenSocketIn(int netns_fd,
   return *std::move(socket);
 }
 
+bool IsPinName(std::string_view name) {
+  return !name.empty() && name.size() <= kMaxPinName && name != "." &&
+         name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
 absl::Status PinNetns(int netns_fd, std::string_view name,
-                      std::string_view directory) {
+                      std::string_view directory, std::string_view tag) {
   CAISSON_RETURN_IF_ERROR(CheckPinName(name));
   const std::string folder(directory);
   CAISSON_RETURN_IF_ERROR(PreparePinDirectory(folder));
   const std::string path = StrCat(folder, "/", name);
-  CAISSON_RETURN_IF_ERROR(
-      base::Open(path, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0));
+  CAISSON_RETURN_IF_ERROR(CreateTagged(folder, path, tag));
   const std::string source = StrCat("/proc/self/fd/", netns_fd);
   if (::mount(source.c_str(), path.c_str(), "none", MS_BIND, nullptr) != 0) {
     absl::Status failed = SyscallError("mount", path);
@@ -184,11 +202,14 @@ absl::Status PinNetns(int netns_fd, std::string_view name,
 absl::Status UnpinNetns(std::string_view name, std::string_view directory) {
   CAISSON_RETURN_IF_ERROR(CheckPinName(name));
   const std::string path = StrCat(directory, "/", name);
-  // EINVAL: the file is there and nothing is mounted on it.
-  if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 &&
-      errno != EINVAL && errno != ENOENT) {
-    return SyscallError("umount2", path);
+  int mounts = 0;
+  while (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+    if (++mounts > kMaxStackedMounts) {
+      return base::SyscallErrorFrom(EBUSY, "umount2", path);
+    }
   }
+  // EINVAL: the file is there and nothing is mounted on it (any more).
+  if (errno != EINVAL && errno != ENOENT) return SyscallError("umount2", path);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
     return SyscallError("unlink", path);
   }

@@ -69,12 +69,17 @@ inline constexpr std::string_view kNamedNetnsDirectory = "/run/netns";
 // Makes the namespace reachable as <directory>/<name> until UnpinNetns. The
 // directory is made, and made a shared mount of its own, as `ip netns` does it:
 // a name that is removed then goes in every mount namespace. EEXIST when the
-// name is taken.
+// name is taken. `tag` is written into the file that the mount covers: only
+// whoever may mount sees it, and it stays for as long as the name is taken, so
+// it tells whose name that is (netns_pins.h).
 absl::Status PinNetns(int netns_fd, std::string_view name,
-                      std::string_view directory = kNamedNetnsDirectory);
-// No error when it is gone.
+                      std::string_view directory = kNamedNetnsDirectory,
+                      std::string_view tag = {});
+// Whatever is mounted there goes. No error when it is gone.
 absl::Status UnpinNetns(std::string_view name,
                         std::string_view directory = kNamedNetnsDirectory);
+// A name of a file: 1 to 255 bytes, no '/', not "." or "..", no NUL.
+bool IsPinName(std::string_view name);
 // NOT_FOUND (ENOENT) when the name is not there; ENXIO when nothing is mounted
 // there, as after a reboot.
 absl::StatusOr<Netns> OpenNamedNetns(

@@ -14,6 +14,7 @@
 #include "netsetup/link.h"
 #include "netsetup/netlink/net_error.h"
 #include "netsetup/netns.h"
+#include "netsetup/netns_pins.h"
 #include "netsetup/probe.h"
 #include "netsetup/route.h"
 #include "netsetup/tc.h"
@@ -441,6 +442,52 @@ TEST_F(RootLinksTest, NamedNamespacesAreThoseOfIp) {
   WriteFileOrDie("/run/netns/stale", "");
   EXPECT_THAT(netsetup::OpenNamedNetns("stale"), ErrnoIs(ENXIO));
   CAISSON_EXPECT_OK(netsetup::UnpinNetns("stale"));
+}
+
+TEST_F(RootLinksTest, NamesOfNamespacesTellWhoseTheyAre) {
+  const Netns one = *netsetup::CreateNetns({});
+  const Netns two = *netsetup::CreateNetns({});
+  constexpr char kTag[] = "caisson:0:namespace:1";
+  const std::string_view directory = netsetup::kNamedNetnsDirectory;
+  CAISSON_ASSERT_OK(netsetup::PinNetns(one.fd.get(), "ours", directory, kTag));
+  Run("", {"ip", "netns", "add", "theirs"});
+  EXPECT_THAT(netsetup::PinNetns(two.fd.get(), "theirs", directory, kTag),
+              ErrnoIs(EEXIST));
+  WriteFileOrDie("/run/netns/stale", std::string(300, 'x'));
+  auto pins = netsetup::ListNetnsPins();
+  ASSERT_THAT(pins, IsOk());
+  ASSERT_THAT(*pins, SizeIs(3));
+  EXPECT_EQ((*pins)[0].name, "ours");
+  EXPECT_EQ((*pins)[0].tag, kTag);
+  EXPECT_EQ((*pins)[0].netns, one.id);
+  EXPECT_EQ((*pins)[1].name, "stale");
+  EXPECT_EQ((*pins)[1].tag, "") << "too long to be one";
+  EXPECT_EQ((*pins)[1].netns, std::nullopt);
+  EXPECT_EQ((*pins)[2].name, "theirs");
+  EXPECT_EQ((*pins)[2].tag, "");
+  EXPECT_NE((*pins)[2].netns, std::nullopt);
+  // The tag stays when the mount goes, or another one covers it.
+  Run("", {"mount", "--bind", "/run/netns/theirs", "/run/netns/ours"});
+  auto ours = *netsetup::FindNetnsPin("ours");
+  ASSERT_TRUE(ours.has_value());
+  EXPECT_EQ(ours->tag, kTag);
+  EXPECT_EQ(ours->netns, (*pins)[2].netns);
+  Run("", {"umount", "/run/netns/ours"});
+  Run("", {"umount", "/run/netns/ours"});
+  ours = *netsetup::FindNetnsPin("ours");
+  ASSERT_TRUE(ours.has_value());
+  EXPECT_EQ(ours->tag, kTag);
+  EXPECT_EQ(ours->netns, std::nullopt);
+  // Everything that is mounted there goes with the name.
+  Run("", {"mount", "--bind", "/run/netns/theirs", "/run/netns/ours"});
+  Run("", {"mount", "--bind", "/run/netns/theirs", "/run/netns/ours"});
+  CAISSON_EXPECT_OK(netsetup::UnpinNetns("ours"));
+  EXPECT_EQ(*netsetup::FindNetnsPin("ours"), std::nullopt);
+  EXPECT_THAT(netsetup::FindNetnsPin("../ours"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  CAISSON_EXPECT_OK(netsetup::UnpinNetns("stale"));
+  CAISSON_EXPECT_OK(netsetup::UnpinNetns("theirs"));
+  EXPECT_THAT(*netsetup::ListNetnsPins("/run/no-such-directory"), IsEmpty());
 }
 
 TEST_F(RootLinksTest, ASocketWorksForItsNamespaceFromAnyThread) {
