@@ -289,6 +289,50 @@ size_t Catalog::EndpointsOf(std::string_view network_id) const {
   return found == endpoints_.end() ? 0 : found->second;
 }
 
+NetworkNamespacePtr Catalog::NetworkNamespaceById(std::string_view id) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return network_namespaces_.Get(id);
+}
+
+NetworkNamespacePtr Catalog::FindNetworkNamespace(std::string_view name) const {
+  NetworkNamespacePtr record = NetworkNamespaceNameHolder(name);
+  return record != nullptr && IsVisible(*record) ? record : nullptr;
+}
+
+NetworkNamespacePtr Catalog::NetworkNamespaceNameHolder(
+    std::string_view name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const auto found = network_namespace_names_.find(AbslView(name));
+  return found == network_namespace_names_.end()
+             ? nullptr
+             : network_namespaces_.Get(found->second);
+}
+
+std::vector<NetworkNamespacePtr> Catalog::AllNetworkNamespaces() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  return network_namespaces_.All();
+}
+
+absl::StatusOr<NetworkNamespacePage> Catalog::ListNetworkNamespaces(
+    const NetworkNamespaceFilter& filter, const PageRequest& page) const {
+  CAISSON_ASSIGN_OR_RETURN(const std::optional<PageToken> token,
+                           Position(page));
+  NetworkNamespacePage result;
+  absl::ReaderMutexLock lock(&mutex_);
+  using NamespaceMap = std::map<Key, NetworkNamespacePtr>;
+  const bool more = FillPage(
+      MergedRange<NamespaceMap>(network_namespaces_.ordered, nullptr,
+                                KeyOf(token)),
+      page,
+      [&](const NetworkNamespaceRecord& record) {
+        return IsVisible(record) && filter.Matches(record);
+      },
+      +[](const NetworkNamespaceRecord& record) { return record.name.size(); },
+      &result.namespaces);
+  EndPage(token, revision_, more ? result.namespaces.back() : nullptr, &result);
+  return result;
+}
+
 RequestPtr Catalog::Request(std::string_view request_id) const {
   absl::ReaderMutexLock lock(&mutex_);
   const auto found = requests_.find(AbslView(request_id));
@@ -297,8 +341,9 @@ RequestPtr Catalog::Request(std::string_view request_id) const {
 
 Catalog::Counts Catalog::counts() const {
   absl::ReaderMutexLock lock(&mutex_);
-  return {containers_.by_id.size(), execs_.by_id.size(), requests_.size(),
-          tombstones_.by_id.size(), networks_.by_id.size()};
+  return {containers_.by_id.size(), execs_.by_id.size(),
+          requests_.size(),         tombstones_.by_id.size(),
+          networks_.by_id.size(),   network_namespaces_.by_id.size()};
 }
 
 void Catalog::Apply(const CatalogChange& change) {
@@ -317,6 +362,12 @@ void Catalog::Apply(const CatalogChange& change) {
   for (const RequestPtr& row : change.put_requests) PutRequest(row);
   for (const std::string& id : change.erase_networks) EraseNetwork(id);
   for (const NetworkPtr& record : change.put_networks) PutNetwork(record);
+  for (const std::string& id : change.erase_network_namespaces) {
+    EraseNetworkNamespace(id);
+  }
+  for (const NetworkNamespacePtr& record : change.put_network_namespaces) {
+    PutNetworkNamespace(record);
+  }
   revision_ = std::max(revision_, change.revision);
 }
 
@@ -347,7 +398,8 @@ std::vector<std::string> Catalog::ExpiredRequests(absl::Time before,
     if (!too_many && key.first >= before) break;
     const bool alive = containers_.by_id.contains(row->object_id) ||
                        execs_.by_id.contains(row->object_id) ||
-                       networks_.by_id.contains(row->object_id);
+                       networks_.by_id.contains(row->object_id) ||
+                       network_namespaces_.by_id.contains(row->object_id);
     if (alive && !too_many) continue;
     expired.push_back(row->id);
     if (excess > 0) --excess;
@@ -416,6 +468,17 @@ void Catalog::PutNetwork(const NetworkPtr& record) {
 void Catalog::EraseNetwork(const std::string& id) {
   const NetworkPtr old = networks_.Erase(id);
   if (old != nullptr) FreeName(*old, &network_names_);
+}
+
+void Catalog::PutNetworkNamespace(const NetworkNamespacePtr& record) {
+  EraseNetworkNamespace(record->id);
+  TakeName(*record, &network_namespace_names_);
+  network_namespaces_.Put(record);
+}
+
+void Catalog::EraseNetworkNamespace(const std::string& id) {
+  const NetworkNamespacePtr old = network_namespaces_.Erase(id);
+  if (old != nullptr) FreeName(*old, &network_namespace_names_);
 }
 
 void Catalog::PutRequest(const RequestPtr& row) {

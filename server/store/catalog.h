@@ -44,6 +44,12 @@ struct NetworkPage {
   int64_t revision = 0;
 };
 
+struct NetworkNamespacePage {
+  std::vector<NetworkNamespacePtr> namespaces;
+  std::string next_page_token;
+  int64_t revision = 0;
+};
+
 struct PageRequest {
   size_t max_items = 100;
   // Ends the page early (with at least one item) when the sizes add up to
@@ -65,6 +71,8 @@ struct CatalogChange {
   std::vector<std::string> erase_requests;
   std::vector<NetworkPtr> put_networks;
   std::vector<std::string> erase_networks;
+  std::vector<NetworkNamespacePtr> put_network_namespaces;
+  std::vector<std::string> erase_network_namespaces;
 };
 
 class Catalog {
@@ -124,6 +132,14 @@ class Catalog {
   // How many containers are attached.
   size_t EndpointsOf(std::string_view network_id) const;
 
+  // Network namespaces, as networks; a reference is a name.
+  NetworkNamespacePtr NetworkNamespaceById(std::string_view id) const;
+  NetworkNamespacePtr FindNetworkNamespace(std::string_view name) const;
+  NetworkNamespacePtr NetworkNamespaceNameHolder(std::string_view name) const;
+  std::vector<NetworkNamespacePtr> AllNetworkNamespaces() const;
+  absl::StatusOr<NetworkNamespacePage> ListNetworkNamespaces(
+      const NetworkNamespaceFilter& filter, const PageRequest& page) const;
+
   RequestPtr Request(std::string_view request_id) const;
 
   struct Counts {
@@ -132,6 +148,7 @@ class Catalog {
     size_t requests = 0;
     size_t tombstones = 0;
     size_t networks = 0;
+    size_t network_namespaces = 0;
   };
   Counts counts() const;
 
@@ -179,6 +196,10 @@ class Catalog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseNetwork(const std::string& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PutNetworkNamespace(const NetworkNamespacePtr& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EraseNetworkNamespace(const std::string& id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutRequest(const RequestPtr& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EraseRequest(const std::string& id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -191,6 +212,8 @@ class Catalog {
   Table<NetworkPtr> networks_ ABSL_GUARDED_BY(mutex_);
   Names names_ ABSL_GUARDED_BY(mutex_);
   Names network_names_ ABSL_GUARDED_BY(mutex_);
+  Table<NetworkNamespacePtr> network_namespaces_ ABSL_GUARDED_BY(mutex_);
+  Names network_namespace_names_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::map<Key, ExecPtr>> execs_of_
       ABSL_GUARDED_BY(mutex_);
   // By network; none is zero.

@@ -205,4 +205,9 @@ bool NetworkFilter::Matches(const NetworkRecord& record) const {
   return labels.Matches(LabelsOf(record.spec));
 }
 
+bool NetworkNamespaceFilter::Matches(
+    const NetworkNamespaceRecord& record) const {
+  return absl::StartsWith(record.name, name_prefix);
+}
+
 }  // namespace caisson::store

@@ -80,6 +80,12 @@ struct NetworkFilter {
   bool Matches(const NetworkRecord& record) const;
 };
 
+struct NetworkNamespaceFilter {
+  std::string name_prefix;
+
+  bool Matches(const NetworkNamespaceRecord& record) const;
+};
+
 }  // namespace caisson::store
 
 #endif  // CAISSON_SERVER_STORE_FILTER_H_

@@ -38,6 +38,15 @@ absl::StatusOr<NetworkPtr> NetworkOf(const Query& query, int id) {
   return NetworkPtr(std::move(record));
 }
 
+absl::StatusOr<NetworkNamespacePtr> NetworkNamespaceOf(const Query& query,
+                                                       int id) {
+  auto record = std::make_shared<NetworkNamespaceRecord>();
+  record->id = std::string(query.TextAt(id));
+  CAISSON_RETURN_IF_ERROR(
+      DecodeNetworkNamespace(query.TextAt(id + 1), record.get()));
+  return NetworkNamespacePtr(std::move(record));
+}
+
 // Calls `use(query)` for each row.
 template <typename Use>
 absl::Status ForEachRow(Database* db, const char* sql, Use use) {
@@ -74,9 +83,21 @@ absl::Status LoadNetworks(Database* db, CatalogChange* change) {
                     });
 }
 
+absl::Status LoadNetworkNamespaces(Database* db, CatalogChange* change) {
+  return ForEachRow(
+      db, "SELECT id, data FROM network_namespaces",
+      [&](const Query& query) -> absl::Status {
+        CAISSON_ASSIGN_OR_RETURN(NetworkNamespacePtr record,
+                                 NetworkNamespaceOf(query, 0));
+        change->put_network_namespaces.push_back(std::move(record));
+        return absl::OkStatus();
+      });
+}
+
 constexpr char kSelectEvents[] =
     "SELECT container, container_spec, container_data, exec, exec_spec, "
-    "exec_data, revision, time, type, extra, network, network_data FROM events "
+    "exec_data, revision, time, type, extra, network, network_data, "
+    "network_namespace, network_namespace_data FROM events "
     "WHERE revision > ? AND revision <= ? ORDER BY revision, n";
 
 // A row of kSelectEvents.
@@ -98,6 +119,10 @@ absl::StatusOr<EventPtr> EventOf(const Query& query, SpecRows* specs) {
   }
   if (!query.TextAt(10).empty()) {
     CAISSON_ASSIGN_OR_RETURN(event->network, NetworkOf(query, 10));
+  }
+  if (!query.TextAt(12).empty()) {
+    CAISSON_ASSIGN_OR_RETURN(event->network_namespace,
+                             NetworkNamespaceOf(query, 12));
   }
   return EventPtr(std::move(event));
 }
@@ -138,6 +163,7 @@ absl::Status LoadTables(Database* db, Catalog* catalog, Writer* writer) {
                  }));
   CAISSON_RETURN_IF_ERROR(LoadRequests(db, &change));
   CAISSON_RETURN_IF_ERROR(LoadNetworks(db, &change));
+  CAISSON_RETURN_IF_ERROR(LoadNetworkNamespaces(db, &change));
   catalog->Apply(change);
   return absl::OkStatus();
 }

@@ -112,6 +112,34 @@ absl::Status DecodeNetwork(std::string_view text, NetworkRecord* record) {
   return absl::OkStatus();
 }
 
+std::string EncodeNetworkNamespace(const NetworkNamespaceRecord& record) {
+  Json json = Json::object();
+  json["name"] = record.name;
+  Put(&json, "intent", Number(record.intent));
+  Put(&json, "inode", record.inode);
+  Put(&json, "boot", record.boot_id);
+  Put(&json, "request", record.request_id);
+  Put(&json, "create_time", record.create_time);
+  Put(&json, "create_revision", record.create_revision);
+  Put(&json, "revision", record.revision);
+  return DumpJson(json);
+}
+
+absl::Status DecodeNetworkNamespace(std::string_view text,
+                                    NetworkNamespaceRecord* record) {
+  CAISSON_ASSIGN_OR_RETURN(const Json json,
+                           ParseObject(text, "network namespace"));
+  Get(json, "name", &record->name);
+  GetEnum(json, "intent", Intent::kDelete, Intent::kNone, &record->intent);
+  Get(json, "inode", &record->inode);
+  Get(json, "boot", &record->boot_id);
+  Get(json, "request", &record->request_id);
+  Get(json, "create_time", &record->create_time);
+  Get(json, "create_revision", &record->create_revision);
+  Get(json, "revision", &record->revision);
+  return absl::OkStatus();
+}
+
 Json EncodeEndpoint(const Endpoint& endpoint) {
   Json json = Json::object();
   Put(&json, "id", endpoint.id);

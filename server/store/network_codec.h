@@ -19,6 +19,10 @@ namespace caisson::store {
 std::string EncodeNetwork(const NetworkRecord& record);
 absl::Status DecodeNetwork(std::string_view text, NetworkRecord* record);
 
+std::string EncodeNetworkNamespace(const NetworkNamespaceRecord& record);
+absl::Status DecodeNetworkNamespace(std::string_view text,
+                                    NetworkNamespaceRecord* record);
+
 // Part of a container's row.
 Json EncodeEndpoint(const Endpoint& endpoint);
 Endpoint DecodeEndpoint(const Json& json);

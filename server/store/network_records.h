@@ -78,6 +78,24 @@ struct NetworkRecord {
   int64_t revision = 0;         // of the last change; set by the store
 };
 
+// A network namespace with a name of its own on the host.
+struct NetworkNamespaceRecord {
+  std::string id;  // 32 hex digits
+  std::string name;
+  // kCreate: it is about to be made, and not visible to readers yet; kDelete.
+  Intent intent = Intent::kNone;
+  // What the host has, of which boot. Of another boot, or 0, it is to be made
+  // again.
+  int64_t inode = 0;
+  std::string boot_id;
+  std::string request_id;
+  absl::Time create_time = absl::InfinitePast();
+  int64_t create_revision = 0;  // set by the store
+  int64_t revision = 0;         // of the last change; set by the store
+
+  bool operator==(const NetworkNamespaceRecord&) const = default;
+};
+
 // Who has an address of a network, as netsetup::ipam::Lease.
 struct LeaseRow {
   std::string network_id;
@@ -93,6 +111,7 @@ struct LeaseRow {
 };
 
 using NetworkPtr = std::shared_ptr<const NetworkRecord>;
+using NetworkNamespacePtr = std::shared_ptr<const NetworkNamespaceRecord>;
 
 }  // namespace caisson::store
 

@@ -179,7 +179,7 @@ struct RequestRow {
   int32_t fingerprint_version = 0;
   Outcome outcome = Outcome::kRunning;
   absl::Status failure;   // kFailed: code, message and error detail survive
-  std::string object_id;  // container, exec or network that it made
+  std::string object_id;  // what it made, by whatever kind
   absl::Time start_time = absl::InfinitePast();
   absl::Time end_time = absl::InfiniteFuture();  // infinite: still running
 };
@@ -194,6 +194,7 @@ struct Event {
   ContainerPtr container;                  // set for container.* and exec.*
   ExecPtr exec;                            // set for exec.*
   NetworkPtr network;                      // set for network.*
+  NetworkNamespacePtr network_namespace;   // set for network_namespace.*
   std::vector<std::pair<std::string, std::string>> attributes;
   std::string request_id;
 };

@@ -90,9 +90,20 @@ ALTER TABLE events ADD COLUMN network_data TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = 2;
 )sql";
 
+constexpr char kFormat3[] = R"sql(
+CREATE TABLE network_namespaces(
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  data TEXT NOT NULL) WITHOUT ROWID;
+ALTER TABLE events ADD COLUMN network_namespace TEXT NOT NULL DEFAULT '';
+ALTER TABLE events
+  ADD COLUMN network_namespace_data TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 3;
+)sql";
+
 // Each makes its format from the one before, the first from an empty file. A
 // new file goes through all of them and so is what an old one becomes.
-constexpr std::array kFormats = {kFormat1, kFormat2};
+constexpr std::array kFormats = {kFormat1, kFormat2, kFormat3};
 constexpr int64_t kFormatVersion = kFormats.size();
 
 // A random (version 4) UUID.

@@ -6,6 +6,7 @@
 //               last object that used it ceased: events may still refer to it
 //   containers execs tombstones requests     JSON rows, see codec.h
 //   networks    JSON rows; their specs are in them
+//   network_namespaces                       JSON rows
 //   leases      keyed (network, address); network_records.h says when a row is
 //               replaced or erased
 //   events      keyed (revision, n)

@@ -25,7 +25,14 @@ absl::Status UnknownNetwork(std::string_view id) {
                          {{"network", std::string(id)}});
 }
 
-// `kind` is that of the holder: "container" or "network".
+absl::Status UnknownNetworkNamespace(std::string_view id) {
+  return base::MakeError(
+      absl::StatusCode::kNotFound, "NETWORK_NAMESPACE_NOT_FOUND",
+      absl::StrCat("no network namespace '", AbslView(id), "'"),
+      {{"network_namespace", std::string(id)}});
+}
+
+// `kind` is that of the holder: "container", "network" ...
 absl::Status NameInUse(const std::string& kind, const std::string& name,
                        const std::string& holder) {
   return base::MakeError(
@@ -72,6 +79,7 @@ class Stage::Adding {
       CAISSON_RETURN_IF_ERROR(PutExec(record));
     }
     CAISSON_RETURN_IF_ERROR(ApplyNetworks(transaction));
+    CAISSON_RETURN_IF_ERROR(ApplyNetworkNamespaces(transaction));
     for (const RequestRow& row : transaction.put_requests) {
       result_.change.put_requests.push_back(
           std::make_shared<const RequestRow>(row));
@@ -93,6 +101,10 @@ class Stage::Adding {
     for (auto& [name, id] : own_.network_names) {
       delta->network_names[name] = id;
     }
+    for (auto& [id, record] : own_.namespaces) delta->namespaces[id] = record;
+    for (auto& [name, id] : own_.namespace_names) {
+      delta->namespace_names[name] = id;
+    }
   }
 
  private:
@@ -110,6 +122,19 @@ class Stage::Adding {
     }
     result_.put_leases = transaction.put_leases;
     result_.erase_leases = transaction.erase_leases;
+    return absl::OkStatus();
+  }
+
+  absl::Status ApplyNetworkNamespaces(const Transaction& transaction) {
+    for (const auto& record : transaction.delete_network_namespaces) {
+      CAISSON_RETURN_IF_ERROR(DeleteNetworkNamespace(record));
+    }
+    for (const std::string& id : transaction.erase_network_namespaces) {
+      if (NetworkNamespace(id) != nullptr) ForgetNetworkNamespace(id);
+    }
+    for (const auto& record : transaction.put_network_namespaces) {
+      CAISSON_RETURN_IF_ERROR(PutNetworkNamespace(record));
+    }
     return absl::OkStatus();
   }
 
@@ -139,6 +164,12 @@ class Stage::Adding {
     return staged != nullptr ? *staged : stage_->catalog_->NetworkById(id);
   }
 
+  NetworkNamespacePtr NetworkNamespace(std::string_view id) const {
+    const NetworkNamespacePtr* staged = Staged(&Delta::namespaces, id);
+    return staged != nullptr ? *staged
+                             : stage_->catalog_->NetworkNamespaceById(id);
+  }
+
   // The id of the container that has the name; empty: it is free.
   std::string NameHolder(std::string_view name) const {
     const std::string* staged = Staged(&Delta::names, name);
@@ -151,6 +182,13 @@ class Stage::Adding {
     const std::string* staged = Staged(&Delta::network_names, name);
     if (staged != nullptr) return *staged;
     const NetworkPtr holder = stage_->catalog_->NetworkNameHolder(name);
+    return holder == nullptr ? "" : holder->id;
+  }
+
+  std::string NamespaceNameHolder(std::string_view name) const {
+    const std::string* staged = Staged(&Delta::namespace_names, name);
+    if (staged != nullptr) return *staged;
+    const auto holder = stage_->catalog_->NetworkNamespaceNameHolder(name);
     return holder == nullptr ? "" : holder->id;
   }
 
@@ -244,6 +282,43 @@ class Stage::Adding {
     return absl::OkStatus();
   }
 
+  void ForgetNetworkNamespace(const std::string& id) {
+    own_.namespace_names[NetworkNamespace(id)->name] = "";
+    own_.namespaces[id] = nullptr;
+    result_.change.erase_network_namespaces.push_back(id);
+  }
+
+  absl::Status DeleteNetworkNamespace(const NetworkNamespaceRecord& record) {
+    const NetworkNamespacePtr old = NetworkNamespace(record.id);
+    if (old == nullptr) return UnknownNetworkNamespace(record.id);
+    auto last = std::make_shared<NetworkNamespaceRecord>(record);
+    last->revision = revision();
+    last->create_revision = old->create_revision;
+    last->intent = Intent::kNone;
+    ForgetNetworkNamespace(record.id);
+    finals_.namespaces[record.id] = std::move(last);
+    return absl::OkStatus();
+  }
+
+  absl::Status PutNetworkNamespace(const NetworkNamespaceRecord& record) {
+    if (record.id.empty() || record.name.empty()) {
+      return absl::InternalError("store: a namespace without id or name");
+    }
+    const std::string holder = NamespaceNameHolder(record.name);
+    if (!holder.empty() && holder != record.id) {
+      return NameInUse("network_namespace", record.name, holder);
+    }
+    const NetworkNamespacePtr old = NetworkNamespace(record.id);
+    auto put = std::make_shared<NetworkNamespaceRecord>(record);
+    put->revision = revision();
+    put->create_revision = CreateRevision(old, revision());
+    if (old != nullptr) own_.namespace_names[old->name] = "";
+    own_.namespace_names[put->name] = put->id;
+    own_.namespaces[put->id] = put;
+    result_.change.put_network_namespaces.push_back(std::move(put));
+    return absl::OkStatus();
+  }
+
   absl::Status AddEvent(const EventDraft& draft) {
     auto event = std::make_shared<Event>();
     event->revision = revision();
@@ -270,6 +345,12 @@ class Stage::Adding {
       event->network = LastNetwork(draft.network_id);
       if (event->network == nullptr) return UnknownNetwork(draft.network_id);
     }
+    if (!draft.network_namespace_id.empty()) {
+      event->network_namespace = LastNamespace(draft.network_namespace_id);
+      if (event->network_namespace == nullptr) {
+        return UnknownNetworkNamespace(draft.network_namespace_id);
+      }
+    }
     result_.events.push_back(std::move(event));
     return absl::OkStatus();
   }
@@ -294,6 +375,13 @@ class Stage::Adding {
     if (record != nullptr) return record;
     const auto last = finals_.networks.find(id);
     return last == finals_.networks.end() ? nullptr : last->second;
+  }
+
+  NetworkNamespacePtr LastNamespace(const std::string& id) const {
+    NetworkNamespacePtr record = NetworkNamespace(id);
+    if (record != nullptr) return record;
+    const auto last = finals_.namespaces.find(id);
+    return last == finals_.namespaces.end() ? nullptr : last->second;
   }
 
   const Stage* const stage_;

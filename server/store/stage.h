@@ -47,6 +47,8 @@ class Stage {
     absl::flat_hash_map<std::string, NetworkPtr> networks;
     absl::flat_hash_map<std::string, std::string> names;
     absl::flat_hash_map<std::string, std::string> network_names;
+    absl::flat_hash_map<std::string, NetworkNamespacePtr> namespaces;
+    absl::flat_hash_map<std::string, std::string> namespace_names;
   };
   class Adding;
 

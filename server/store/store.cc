@@ -158,6 +158,12 @@ absl::StatusOr<NetworkPage> Store::ListNetworks(
   return impl_->catalog_.ListNetworks(filter, page, size_of);
 }
 
+absl::StatusOr<NetworkNamespacePage> Store::ListNetworkNamespaces(
+    const NetworkNamespaceFilter& filter, const PageRequest& page) const {
+  CAISSON_RETURN_IF_ERROR(impl_->CheckToken(page.token));
+  return impl_->catalog_.ListNetworkNamespaces(filter, page);
+}
+
 absl::StatusOr<std::vector<LeaseRow>> Store::ReadLeases() {
   return impl_->ReadLeases();
 }

@@ -54,10 +54,11 @@ struct StoreOptions {
 // An event to write; the store adds revision and the records as they are
 // after this transaction (the last state for deletes).
 struct EventDraft {
-  std::string type;          // "container.started"
-  std::string container_id;  // required for container.* and exec.*
-  std::string exec_id;       // required for exec.*
-  std::string network_id;    // required for network.*
+  std::string type;                  // "container.started"
+  std::string container_id;          // required for container.* and exec.*
+  std::string exec_id;               // required for exec.*
+  std::string network_id;            // required for network.*
+  std::string network_namespace_id;  // required for network_namespace.*
   std::vector<std::pair<std::string, std::string>> attributes;
   std::string request_id;
   absl::Time time = absl::InfinitePast();  // infinite past: now
@@ -82,6 +83,10 @@ struct Transaction {
   std::vector<NetworkRecord> put_networks;
   std::vector<NetworkRecord> delete_networks;
   std::vector<std::string> erase_networks;
+  // The same; NETWORK_NAMESPACE_NOT_FOUND to delete none.
+  std::vector<NetworkNamespaceRecord> put_network_namespaces;
+  std::vector<NetworkNamespaceRecord> delete_network_namespaces;
+  std::vector<std::string> erase_network_namespaces;
   // A row is replaced by one with a greater generation, and erased where it
   // has the same; otherwise it is left alone, which is no error. Erased first.
   std::vector<LeaseRow> put_leases;
@@ -103,6 +108,15 @@ struct Transaction {
     EventDraft draft;
     draft.type = std::move(type);
     draft.network_id = std::move(network_id);
+    draft.request_id = std::move(request_id);
+    events.push_back(std::move(draft));
+  }
+
+  void AddNamespaceEvent(std::string type, std::string network_namespace_id,
+                         std::string request_id = "") {
+    EventDraft draft;
+    draft.type = std::move(type);
+    draft.network_namespace_id = std::move(network_namespace_id);
     draft.request_id = std::move(request_id);
     events.push_back(std::move(draft));
   }
@@ -157,6 +171,9 @@ class Store {
   absl::StatusOr<NetworkPage> ListNetworks(
       const NetworkFilter& filter, const PageRequest& page,
       Catalog::NetworkSize size_of = nullptr) const;
+
+  absl::StatusOr<NetworkNamespacePage> ListNetworkNamespaces(
+      const NetworkNamespaceFilter& filter, const PageRequest& page) const;
 
   // All of them, by network and address, from SQLite: blocks. For recovery;
   // whoever commits leases knows them afterwards.

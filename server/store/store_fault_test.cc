@@ -7,6 +7,7 @@
 #include "runtime/base/status_matchers.h"
 #include "server/store/fault_vfs.h"
 #include "server/store/format1_file.h"
+#include "server/store/format2_file.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "server/store/test_store.h"
@@ -40,7 +41,8 @@ LeaseRow MovingLease(int64_t i) {
   return MakeLease("c", absl::StrCat("10.0.1.", i), i);
 }
 
-// What transaction i does to networks and leases; see below.
+// What transaction i does to networks, leases and network namespaces, of which
+// there is always one; see below.
 void AddNetworks(int i, Transaction* transaction) {
   NetworkRecord counter = MakeNetwork("c", "counter");
   counter.request_id = absl::StrCat(i);
@@ -54,6 +56,12 @@ void AddNetworks(int i, Transaction* transaction) {
   transaction->put_leases = {OwnLease(i), ReplacedLease(i), MovingLease(i)};
   transaction->erase_leases = {MovingLease(i - 1)};
   transaction->AddNetworkEvent(absl::StrCat("e", i), counter.id);
+  transaction->put_network_namespaces.push_back(
+      MakeNetworkNamespace(absl::StrCat("a", i, "b"), absl::StrCat("n", i)));
+  if (i > 1) {
+    transaction->delete_network_namespaces.push_back(MakeNetworkNamespace(
+        absl::StrCat("a", i - 1, "b"), absl::StrCat("n", i - 1)));
+  }
 }
 
 // Transaction i: the counters become i, container and network n<i> appear,
@@ -82,6 +90,8 @@ void ExpectNetworks(Store* store, int64_t last) {
   ASSERT_NE(counter, nullptr);
   EXPECT_EQ(counter->request_id, absl::StrCat(last));
   EXPECT_NE(catalog.FindNetwork(absl::StrCat("n", last)), nullptr);
+  EXPECT_EQ(catalog.counts().network_namespaces, 1u);
+  EXPECT_NE(catalog.FindNetworkNamespace(absl::StrCat("n", last)), nullptr);
   std::vector<LeaseRow> leases = {OwnLease(last), ReplacedLease(last),
                                   MovingLease(last)};
   if (last > 1) leases.push_back(OwnLease(last - 1));
@@ -144,6 +154,9 @@ class StoreFaultTest : public testing::Test {
 class CrashTest : public StoreFaultTest,
                   public testing::WithParamInterface<FaultVfs::Crash> {
  protected:
+  // Crashes before each operation of the first opening of an old file.
+  void CheckMigration();
+
   // Opens what a crash before operation `n` left and checks it.
   FaultVfs quick_;  // for the images: its syncs take no time
 
@@ -194,9 +207,18 @@ TEST_P(CrashTest, LeavesTheStateBeforeOrAfter) {
   }
 }
 
-// A crash while a file of format 1 is migrated loses nothing of it.
-TEST_P(CrashTest, LeavesTheOldFormatOrTheNew) {
+// A crash while a file of an older format is migrated loses nothing of it.
+TEST_P(CrashTest, LeavesTheFirstFormatOrTheNew) {
   ASSERT_THAT(MakeFormat1File(options_), IsOk());
+  CheckMigration();
+}
+
+TEST_P(CrashTest, LeavesTheSecondFormatOrTheNew) {
+  ASSERT_THAT(MakeFormat2File(options_), IsOk());
+  CheckMigration();
+}
+
+void CrashTest::CheckMigration() {
   const size_t begin = vfs_.operations();
   ASSERT_THAT(Store::Open(options_), IsOk());
   const size_t end = vfs_.operations();

@@ -67,6 +67,16 @@ NetworkRecord MakeNetwork(const std::string& id, const std::string& name) {
   return record;
 }
 
+NetworkNamespaceRecord MakeNetworkNamespace(const std::string& id,
+                                            const std::string& name) {
+  NetworkNamespaceRecord record;
+  record.id = PaddedId(id);
+  record.name = name;
+  record.inode = 4'026'532'345;
+  record.boot_id = "boot-1";
+  return record;
+}
+
 Transaction PutAndAnnounce(const ContainerRecord& record,
                            const std::string& type) {
   Transaction transaction;

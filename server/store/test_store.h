@@ -47,6 +47,10 @@ ExecRecord MakeExec(const std::string& id, const std::string& container_id);
 // A visible network with one subnet; `id` as above.
 NetworkRecord MakeNetwork(const std::string& id, const std::string& name);
 
+// A visible network namespace of boot-1; `id` as above.
+NetworkNamespaceRecord MakeNetworkNamespace(const std::string& id,
+                                            const std::string& name);
+
 // Puts `record` and announces it as `type`.
 Transaction PutAndAnnounce(const ContainerRecord& record,
                            const std::string& type);

@@ -26,9 +26,13 @@ constexpr char kPutTombstone[] =
 constexpr char kPutEvent[] =
     "INSERT INTO events(revision, n, bytes, time, type, container, "
     "container_spec, container_data, exec, exec_spec, exec_data, network, "
-    "network_data, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "network_data, network_namespace, network_namespace_data, extra) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kPutNetwork[] =
     "INSERT INTO networks(id, name, data) VALUES (?1, ?2, ?3) "
+    "ON CONFLICT(id) DO UPDATE SET name = ?2, data = ?3";
+constexpr char kPutNetworkNamespace[] =
+    "INSERT INTO network_namespaces(id, name, data) VALUES (?1, ?2, ?3) "
     "ON CONFLICT(id) DO UPDATE SET name = ?2, data = ?3";
 // Whichever commit comes last, the newest state of a lease stays.
 constexpr char kPutLease[] =
@@ -55,6 +59,8 @@ absl::StatusOr<size_t> Writer::Write(const StagedTransaction& transaction) {
   CAISSON_RETURN_IF_ERROR(PutRequests(change));
   CAISSON_RETURN_IF_ERROR(RemoveNetworks(change));
   CAISSON_RETURN_IF_ERROR(PutNetworks(change));
+  CAISSON_RETURN_IF_ERROR(RemoveNetworkNamespaces(change));
+  CAISSON_RETURN_IF_ERROR(PutNetworkNamespaces(change));
   CAISSON_RETURN_IF_ERROR(WriteLeases(transaction));
   return PutEvents(transaction);
 }
@@ -185,6 +191,29 @@ absl::Status Writer::PutNetworks(const CatalogChange& change) {
   return absl::OkStatus();
 }
 
+absl::Status Writer::RemoveNetworkNamespaces(const CatalogChange& change) {
+  for (const std::string& id : change.erase_network_namespaces) {
+    CAISSON_RETURN_IF_ERROR(
+        db_->Prepare("DELETE FROM network_namespaces WHERE id = ?")
+            .Text(id)
+            .Run());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::PutNetworkNamespaces(const CatalogChange& change) {
+  for (const NetworkNamespacePtr& record : change.put_network_namespaces) {
+    std::string& text = texts_[record.get()];
+    text = EncodeNetworkNamespace(*record);
+    CAISSON_RETURN_IF_ERROR(db_->Prepare(kPutNetworkNamespace)
+                                .Text(record->id)
+                                .Text(record->name)
+                                .Text(text)
+                                .Run());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Writer::WriteLeases(const StagedTransaction& transaction) {
   for (const LeaseRow& row : transaction.erase_leases) {
     CAISSON_RETURN_IF_ERROR(db_->Prepare(kEraseLease)
@@ -220,17 +249,23 @@ absl::StatusOr<size_t> Writer::PutEvents(const StagedTransaction& transaction) {
     const std::string container = text_of(event->container, EncodeContainer);
     const std::string exec = text_of(event->exec, EncodeExec);
     const std::string network = text_of(event->network, EncodeNetwork);
+    const std::string network_namespace =
+        text_of(event->network_namespace, EncodeNetworkNamespace);
     const std::string extra = EncodeEventExtra(*event);
     const size_t bytes = kEventOverheadBytes + event->type.size() +
                          container.size() + exec.size() + network.size() +
-                         extra.size();
+                         network_namespace.size() + extra.size();
     // The query borrows the texts until it has run.
     std::string_view container_id;
     std::string_view exec_id;
     std::string_view network_id;
+    std::string_view namespace_id;
     if (event->container != nullptr) container_id = event->container->id;
     if (event->exec != nullptr) exec_id = event->exec->id;
     if (event->network != nullptr) network_id = event->network->id;
+    if (event->network_namespace != nullptr) {
+      namespace_id = event->network_namespace->id;
+    }
     query.Int(event->revision)
         .Int(n++)
         .Int(static_cast<int64_t>(bytes))
@@ -244,6 +279,8 @@ absl::StatusOr<size_t> Writer::PutEvents(const StagedTransaction& transaction) {
         .Text(exec)
         .Text(network_id)
         .Text(network)
+        .Text(namespace_id)
+        .Text(network_namespace)
         .Text(extra);
     CAISSON_RETURN_IF_ERROR(query.RunAndRewind());
     total += bytes;

@@ -57,6 +57,8 @@ class Writer {
   absl::Status PutRequests(const CatalogChange& change);
   absl::Status RemoveNetworks(const CatalogChange& change);
   absl::Status PutNetworks(const CatalogChange& change);
+  absl::Status RemoveNetworkNamespaces(const CatalogChange& change);
+  absl::Status PutNetworkNamespaces(const CatalogChange& change);
   absl::Status WriteLeases(const StagedTransaction& transaction);
   absl::StatusOr<size_t> PutEvents(const StagedTransaction& transaction);
 

@@ -8,6 +8,7 @@
 
 #include "runtime/base/check.h"
 #include "server/store/codec.h"
+#include "server/store/network_codec.h"
 #include "server/store/page_token.h"
 
 namespace caisson::store {
@@ -30,6 +31,18 @@ void TryEveryRow(std::string_view text) {
   if (DecodeRequest(text, &row).ok()) {
     RequestRow again;
     CAISSON_CHECK(DecodeRequest(EncodeRequest(row), &again).ok());
+  }
+  NetworkRecord network;
+  if (DecodeNetwork(text, &network).ok()) {
+    NetworkRecord again;
+    CAISSON_CHECK(DecodeNetwork(EncodeNetwork(network), &again).ok());
+  }
+  NetworkNamespaceRecord netns;
+  if (DecodeNetworkNamespace(text, &netns).ok()) {
+    NetworkNamespaceRecord again;
+    CAISSON_CHECK(
+        DecodeNetworkNamespace(EncodeNetworkNamespace(netns), &again).ok());
+    CAISSON_CHECK(again == netns);
   }
   Event event;
   static_cast<void>(DecodeEventExtra(text, &event).ok());
