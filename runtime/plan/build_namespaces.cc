@@ -45,12 +45,17 @@ constexpr Kind kTime = {"time", "spec.namespaces.time", kNewTime,
 constexpr Kind kNet = {"network", "spec.network", CLONE_NEWNET,
                        "uses the host's interfaces and ports"};
 
-spec::Namespace NetworkNamespace(const spec::Network& network) {
+spec::Namespace NetworkNamespace(const Launch& launch) {
+  const spec::Network& network = launch.spec.network;
   switch (network.mode) {
     case spec::NetworkMode::kHost:
       return {NamespaceMode::kHost, ""};
     case spec::NetworkMode::kContainer:
       return {NamespaceMode::kContainer, network.container};
+    case spec::NetworkMode::kNamespace:
+      return {NamespaceMode::kPath, launch.context.network_namespace_path};
+    case spec::NetworkMode::kNamespacePath:
+      return {NamespaceMode::kPath, network.namespace_path};
     default:
       return {NamespaceMode::kPrivate, ""};
   }
@@ -76,7 +81,7 @@ class Sources {
     if (known != slots_.end()) return known->second;
     const uint16_t slot = launch_.draft.steps.NewSlot();
     if (ns.mode == NamespaceMode::kPath) {
-      AddOpenPath(ns.target, slot);
+      AddOpenPath(kind, ns.target, slot);
     } else {
       CAISSON_RETURN_IF_ERROR(AddOpenPidfd(kind, ns.target, slot));
     }
@@ -85,13 +90,20 @@ class Sources {
   }
 
  private:
-  void AddOpenPath(const std::string& path, uint16_t slot) {
+  void AddOpenPath(const Kind& kind, const std::string& path, uint16_t slot) {
     Op op = MakeOp(OpKind::kOpenPath, Executor::kPrepare);
     op.s1 = launch_.draft.steps.Str(path);
     op.a = 0;  // O_RDONLY
     op.out = slot;
     op.flags = kOpSpecPath;
-    launch_.draft.Add(op, "a namespace that the spec names by path");
+    const spec::Network& network = launch_.spec.network;
+    const bool named = kind.flag == CLONE_NEWNET &&
+                       network.mode == spec::NetworkMode::kNamespace;
+    launch_.draft.Add(
+        op,
+        named ? base::StrCat("the network namespace \"", network.namespace_name,
+                             "\", which lives on when the container ends")
+              : "a namespace that the spec names by path");
   }
 
   absl::Status AddOpenPidfd(const Kind& kind, const std::string& target,
@@ -179,6 +191,19 @@ void AddFreshNetwork(Launch& launch) {
   launch.draft.Add(op,
                    "one that was made before, if there is; else the clone has "
                    "made its own");
+}
+
+// One that others are in, too, or will be.
+void TellJoinedNetwork(Launch& launch) {
+  const spec::NetworkMode mode = launch.spec.network.mode;
+  if (mode != spec::NetworkMode::kNamespace &&
+      mode != spec::NetworkMode::kNamespacePath) {
+    return;
+  }
+  launch.draft.summary.push_back(base::StrCat(
+      "network namespace: that at ", NetworkNamespace(launch).target,
+      ", as it is: it has the interfaces, ports and rules that are set up "
+      "there"));
 }
 
 // Interfaces and addresses are the daemon's matter, before the child does
@@ -281,10 +306,11 @@ absl::Status AddNamespaces(Launch& launch) {
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kPid, wanted.pid, sources));
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kIpc, wanted.ipc, sources));
   CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kUts, wanted.uts, sources));
-  CAISSON_RETURN_IF_ERROR(AddNamespace(
-      launch, kNet, NetworkNamespace(launch.spec.network), sources));
+  CAISSON_RETURN_IF_ERROR(
+      AddNamespace(launch, kNet, NetworkNamespace(launch), sources));
   AddFreshNetwork(launch);
   HandNetworkOut(launch);
+  TellJoinedNetwork(launch);
   if (wanted.time.mode != NamespaceMode::kDefault) {
     CAISSON_RETURN_IF_ERROR(AddNamespace(launch, kTime, wanted.time, sources));
   }

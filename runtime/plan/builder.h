@@ -71,6 +71,8 @@ struct LaunchContext {
   spec::OnDisconnect on_disconnect;
   // By the spec's own words (namespaces.*.target, network.container).
   std::map<std::string, NamespaceOwner> owners;
+  // Where the network namespace of NetworkMode::kNamespace is.
+  std::string network_namespace_path;
   // By the spec's host_path, from DetectDevices (host_devices.h).
   std::map<std::string, HostDevice> devices;
 };

@@ -318,6 +318,37 @@ TEST_F(BuilderTest, SharedNamespacesComeFromTheOwnersProcess) {
   EXPECT_EQ(view_.header->clone_flags, uint64_t{CLONE_NEWNS | CLONE_NEWUTS});
 }
 
+TEST_F(BuilderTest, ANetworkNamespaceIsOpenedBesideTheContainer) {
+  context_.network_namespace_path = "/run/netns/lab";
+  spec::ContainerSpec spec = Spec();
+  for (const bool named : {true, false}) {
+    spec.network = {};
+    if (named) {
+      spec.network.mode = spec::NetworkMode::kNamespace;
+      spec.network.namespace_name = "lab";
+    } else {
+      spec.network.mode = spec::NetworkMode::kNamespacePath;
+      spec.network.namespace_path = "/run/netns/lab";
+    }
+    Build(spec);
+    EXPECT_THAT(plan_.summary, Contains(HasSubstr("that at /run/netns/lab")));
+    const std::vector<Op> joins = Find(OpKind::kSetNamespaces);
+    ASSERT_THAT(joins, SizeIs(1));
+    EXPECT_EQ(joins[0].a, uint64_t{CLONE_NEWNET});
+    std::vector<Op> opened = Find(OpKind::kOpenPath);
+    std::erase_if(opened, [&](const Op& op) { return op.out != joins[0].in; });
+    ASSERT_THAT(opened, SizeIs(1));
+    EXPECT_STREQ(view_.Str(opened[0].s1), "/run/netns/lab");
+    EXPECT_TRUE((opened[0].flags & kOpSpecPath) != 0);
+    // Nothing of what only a namespace of its own gets.
+    EXPECT_TRUE((view_.header->clone_flags & CLONE_NEWNET) == 0);
+    EXPECT_TRUE((view_.header->flags & kPlanFreshNetwork) == 0);
+    EXPECT_EQ(IndexOf(OpKind::kLoopbackUp), -1);
+    EXPECT_EQ(LineOf("ip_unprivileged_port_start"), -1);
+    EXPECT_LT(IndexOf(OpKind::kSetNamespaces), LineOf("sysfs"));
+  }
+}
+
 TEST_F(BuilderTest, GoneOwnerIsAFailedPrecondition) {
   spec::ContainerSpec spec = Spec();
   spec.network = {spec::NetworkMode::kContainer, "web"};

@@ -101,6 +101,9 @@ std::vector<std::string> AdminFields(const ContainerSpec& spec) {
   if (spec.network.mode == NetworkMode::kHost) {
     out.push_back("spec.network.host");
   }
+  if (spec.network.mode == NetworkMode::kNamespacePath) {
+    out.push_back("spec.network.namespace_path");
+  }
   AddSecurity(spec.security, &out);
   return out;
 }

@@ -69,6 +69,8 @@ ContainerSpec FullSpec() {
   spec.user_namespace.explicit_maps = IdMapping{{{0, 1, 2}}, {{3, 4, 5}}};
   spec.network.mode = NetworkMode::kContainer;
   spec.network.container = "net";
+  spec.network.namespace_name = "lab";
+  spec.network.namespace_path = "/run/netns/lab";
   spec.network.networks = {{.network = "n",
                             .interface = "eth5",
                             .addresses = {"10.0.0.9"},

@@ -21,7 +21,9 @@ enum class NetworkMode : int {
   kNone,
   kHost,
   kContainer,
-  kAttach,  // to `networks`
+  kAttach,         // to `networks`
+  kNamespace,      // one of the service's, with a name
+  kNamespacePath,  // one of the host's
 };
 
 // The most that one container has.
@@ -92,7 +94,9 @@ struct ExtraHost {
 // goes with kAttach.
 struct Network {
   NetworkMode mode = NetworkMode::kDefault;
-  std::string container;  // kContainer: id or name
+  std::string container;       // kContainer: id or name
+  std::string namespace_name;  // kNamespace
+  std::string namespace_path;  // kNamespacePath: absolute
   std::vector<NetworkAttachment> networks;
   std::vector<PortMapping> ports;
   std::optional<Dns> dns;
@@ -100,6 +104,13 @@ struct Network {
 
   bool operator==(const Network&) const = default;
 };
+
+// Whether the network namespace is the container's alone, and goes with it.
+inline bool HasOwnNetwork(const Network& network) {
+  return network.mode == NetworkMode::kDefault ||
+         network.mode == NetworkMode::kNone ||
+         network.mode == NetworkMode::kAttach;
+}
 
 // --- Of a network ----------------------------------------------------------
 

@@ -62,6 +62,8 @@ template <Is<Network> T, typename V>
 void VisitFields(T& s, V&& visit) {
   visit("mode", s.mode);
   visit("container", s.container);
+  visit("namespace", s.namespace_name);
+  visit("namespace_path", s.namespace_path);
   visit("networks", s.networks);
   visit("ports", s.ports);
   visit("dns", s.dns);

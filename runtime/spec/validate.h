@@ -37,6 +37,8 @@ std::vector<std::string> AdminFields(const NetworkSpec& spec);
 // Empty, or why `name` cannot be the name of a container or a network. Used for
 // references in requests as well.
 std::string NameProblem(std::string_view name);
+// The same for a network namespace, which has the name of a file.
+std::string NetworkNamespaceNameProblem(std::string_view name);
 // The same for what a port is published at; empty texts mean the defaults.
 std::string HostIpProblem(std::string_view host_ip);
 std::string ProtocolProblem(std::string_view protocol);

@@ -162,8 +162,7 @@ void CheckSysctls(const ContainerSpec& spec, Violations* out) {
   const auto is_private = [](NamespaceMode mode) {
     return mode == NamespaceMode::kDefault || mode == NamespaceMode::kPrivate;
   };
-  const bool own_network = spec.network.mode != NetworkMode::kHost &&
-                           spec.network.mode != NetworkMode::kContainer;
+  const bool own_network = HasOwnNetwork(spec.network);
   for (const auto& [name, value] : spec.sysctls) {
     const std::string field = AtKey("spec.sysctls", name);
     switch (SysctlScopeOf(name)) {

@@ -20,6 +20,7 @@
 namespace caisson::spec {
 namespace {
 
+constexpr size_t kMaxNamespaceName = 255;
 constexpr size_t kMaxAddresses = 16;
 constexpr size_t kMaxAliases = 64;
 constexpr size_t kMaxRoutes = 256;
@@ -304,6 +305,19 @@ void RefuseWithoutAttach(const Network& network, Violations* out) {
 
 }  // namespace
 
+std::string NetworkNamespaceNameProblem(std::string_view name) {
+  if (name.empty() || name.size() > kMaxNamespaceName) {
+    return "names of network namespaces have 1..255 characters";
+  }
+  const auto is_good = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
+  if (!std::all_of(name.begin(), name.end(), is_good)) {
+    return "names of network namespaces consist of printable ASCII without "
+           "space and '/'";
+  }
+  if (name == "." || name == "..") return "is the name of a directory";
+  return "";
+}
+
 std::string HostIpProblem(std::string_view host_ip) {
   if (host_ip.empty()) return "";
   const std::optional<Ip> ip = ParseIp(host_ip);
@@ -345,6 +359,18 @@ void CheckNetwork(const Network& network, Violations* out) {
       return;
     case NetworkMode::kContainer:
       out->CheckReference("spec.network.container", network.container);
+      RefuseWithoutAttach(network, out);
+      return;
+    case NetworkMode::kNamespace:
+      if (const std::string why =
+              NetworkNamespaceNameProblem(network.namespace_name);
+          !why.empty()) {
+        out->Add("spec.network.namespace", why);
+      }
+      RefuseWithoutAttach(network, out);
+      return;
+    case NetworkMode::kNamespacePath:
+      out->CheckPath("spec.network.namespace_path", network.namespace_path);
       RefuseWithoutAttach(network, out);
       return;
     case NetworkMode::kAttach:

@@ -12,6 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 using C = ContainerSpec;
 using N = NetworkSpec;
 
@@ -53,6 +54,56 @@ TEST(ValidateNetworkTest, ModesAndWhatGoesWithThem) {
                     },
                     {"spec.network.ports"}},
                });
+}
+
+TEST(ValidateNetworkTest, NamespacesHaveANameOrAPath) {
+  constexpr char kName[] = "spec.network.namespace";
+  constexpr char kPath[] = "spec.network.namespace_path";
+  const auto named = [](C& s, const std::string& name) {
+    s.network = {.mode = NetworkMode::kNamespace, .namespace_name = name};
+  };
+  for (const std::string& good : {std::string("a"), std::string("cni-0_1.x:y"),
+                                  std::string("..."), std::string(255, 'n')}) {
+    C spec = ValidSpec();
+    named(spec, good);
+    EXPECT_THAT(Validate(spec), IsEmpty()) << good;
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("."), std::string(".."), std::string("a/b"),
+        std::string("a b"), std::string("a\n"), std::string("a\0b", 3),
+        std::string("\xc3\xa4"), std::string("\x7f"), std::string(256, 'n')}) {
+    C spec = ValidSpec();
+    named(spec, bad);
+    const auto violations = Validate(spec);
+    ASSERT_THAT(violations, SizeIs(1)) << bad;
+    EXPECT_EQ(violations[0].field, kName);
+  }
+  CheckRows<C>(
+      ValidSpec(),
+      {
+          {[](C& s) {
+             s.network = {.mode = NetworkMode::kNamespacePath,
+                          .namespace_path = "/run/netns/x"};
+           },
+           {}},
+          {[](C& s) { s.network = {.mode = NetworkMode::kNamespacePath}; },
+           {kPath}},
+          {[](C& s) {
+             s.network = {.mode = NetworkMode::kNamespacePath,
+                          .namespace_path = "run/netns/x"};
+           },
+           {kPath}},
+          {[](C& s) {
+             s.network = {.mode = NetworkMode::kNamespace,
+                          .namespace_name = "x"};
+             s.network.ports = {{.container_port = 80}};
+             s.network.dns.emplace();
+             s.network.extra_hosts = {{"a", "10.0.0.1"}};
+             s.sysctls["net.core.somaxconn"] = "9";
+           },
+           {"spec.network.ports", "spec.network.dns",
+            "spec.network.extra_hosts", "spec.sysctls[net.core.somaxconn]"}},
+      });
 }
 
 TEST(ValidateNetworkTest, NetworkParametersNeedANetworkOfItsOwn) {

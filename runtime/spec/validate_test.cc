@@ -229,6 +229,15 @@ TEST(AdminFieldsTest, WhatReachesTheHostIsForAdmins) {
           "spec.security.readonly_paths"));
 }
 
+TEST(AdminFieldsTest, AnybodysNamespaceIsForAdminsOursIsNot) {
+  ContainerSpec spec;
+  spec.network = {.mode = NetworkMode::kNamespacePath,
+                  .namespace_path = "/run/netns/x"};
+  EXPECT_THAT(AdminFields(spec), ElementsAre("spec.network.namespace_path"));
+  spec.network = {.mode = NetworkMode::kNamespace, .namespace_name = "x"};
+  EXPECT_THAT(AdminFields(spec), IsEmpty());
+}
+
 TEST(AdminFieldsTest, AListThatHidesMoreIsForEverybody) {
   ContainerSpec spec;
   const std::span<const std::string_view> masked = DefaultMaskedPaths();

@@ -22,6 +22,7 @@
 #include "server/core/manager/network_calls.h"
 #include "server/core/manager/recovery.h"
 #include "server/core/manager/registry.h"
+#include "server/core/network/named_namespaces.h"
 #include "server/core/network/neighbour_limit.h"
 #include "server/core/network/networks.h"
 
@@ -61,6 +62,7 @@ std::map<std::string, int64_t> Limits() {
           {"kept_request_age_ms", ms(kept.request_age)},
           {"tombstones", static_cast<int64_t>(kept.max_tombstones)},
           {"networks", kMaxNetworks},
+          {"network_namespaces", kMaxNetworkNamespaces},
           {"networks_per_container", spec::kMaxAttachments},
           {"port_mappings_per_container", spec::kMaxPortMappings},
           {"published_ports_per_container", spec::kMaxPublishedPorts},
@@ -111,6 +113,9 @@ class CoreImpl final : public Core {
   System& system() override { return *system_; }
 
  private:
+  void MakeNetworks();
+  absl::StatusOr<std::vector<AuditObject>> AuditNetworks();
+
   Env env_;
   Executor executor_;
   Executor blocking_;
@@ -121,6 +126,7 @@ class CoreImpl final : public Core {
   Execs execs_;
   NetworkCalls network_calls_;
   std::unique_ptr<Networks> networks_;
+  std::unique_ptr<NamedNamespaces> namespaces_;
   std::unique_ptr<Trash> trash_;
   std::unique_ptr<DirectoryStock> stock_;
   std::unique_ptr<HostSystem> system_;
@@ -156,15 +162,7 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     CAISSON_LOG(kError, "no keeper yet", {"error", status.ToString()});
   }
 
-  Networks::Options networks;
-  networks.store = env_.store;
-  networks.executor = &executor_;
-  networks.boot_id = env_.facts.boot_id;
-  networks.open_netns = [this](const store::ContainerRecord& container) {
-    return OpenNetns(env_.places, env_.facts.boot_id, container);
-  };
-  networks_ = std::make_unique<Networks>(std::move(networks));
-  env_.networks = networks_.get();
+  MakeNetworks();
 
   HostSystem::Sources sources;
   sources.places = env_.places;
@@ -177,7 +175,7 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     }
     return expected;
   };
-  sources.networks = [this] { return networks_->Inventory(); };
+  sources.networks = [this] { return AuditNetworks(); };
   sources.add_networks = [this](Info* info) {
     const Networks::Facts facts = networks_->facts();
     info->features.insert(info->features.end(), facts.features.begin(),
@@ -201,14 +199,51 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
       info->warnings.push_back(std::move(neighbours));
     }
   };
-  sources.repair_networks = [this] { return networks_->Repair(); };
+  sources.repair_networks = [this] {
+    const absl::Status named = namespaces_->Repair();
+    const absl::Status status = networks_->Repair();
+    return status.ok() ? named : status;
+  };
   system_ =
       std::make_unique<HostSystem>(std::move(sources), env_.store, &executor_);
   return absl::OkStatus();
 }
 
+void CoreImpl::MakeNetworks() {
+  const auto open_netns = [this](const store::ContainerRecord& container) {
+    return OpenNetns(env_.places, env_.facts.boot_id, container);
+  };
+  Networks::Options networks;
+  networks.store = env_.store;
+  networks.executor = &executor_;
+  networks.boot_id = env_.facts.boot_id;
+  networks.open_netns = open_netns;
+  networks_ = std::make_unique<Networks>(std::move(networks));
+  env_.networks = networks_.get();
+
+  NamedNamespaces::Options namespaces;
+  namespaces.store = env_.store;
+  namespaces.lane = networks_->lane();
+  namespaces.executor = &executor_;
+  namespaces.instance = InstanceOf(env_.store->store_id());
+  namespaces.boot_id = env_.facts.boot_id;
+  namespaces.open_netns = open_netns;
+  namespaces_ = std::make_unique<NamedNamespaces>(std::move(namespaces));
+  env_.namespaces = namespaces_.get();
+}
+
+absl::StatusOr<std::vector<AuditObject>> CoreImpl::AuditNetworks() {
+  CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> objects,
+                           networks_->Inventory());
+  CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> named,
+                           namespaces_->Inventory());
+  std::move(named.begin(), named.end(), std::back_inserter(objects));
+  return objects;
+}
+
 absl::Status CoreImpl::Recover() {
   CAISSON_RETURN_IF_ERROR(networks_->Recover());
+  namespaces_->Recover();
   RecoverContainers(&env_, &registry_);
   env_.recovering = false;
   return absl::OkStatus();

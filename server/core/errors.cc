@@ -54,8 +54,8 @@ absl::Status NoNetworkOfItsOwn(std::string_view container,
                                store::ContainerState state) {
   return MakeError(StatusCode::kFailedPrecondition, "WRONG_STATE",
                    StrCat("container '", container,
-                          "' shares the network of the host or of another "
-                          "container"),
+                          "' shares its network with the host, with another "
+                          "container, or by a named namespace"),
                    {{"container", std::string(container)},
                     {"state", std::string(PublicStateName(state))},
                     {"needed", "a network of its own"}});

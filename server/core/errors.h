@@ -20,7 +20,7 @@ absl::Status ExecNotFound(std::string_view exec);
 // `needed` names the states in which the call works.
 absl::Status WrongState(std::string_view container, store::ContainerState state,
                         std::string_view needed);
-// Its network is the host's, or another container's.
+// Its network is the host's, another container's, or that of a name.
 absl::Status NoNetworkOfItsOwn(std::string_view container,
                                store::ContainerState state);
 absl::Status LimitReached(std::string_view limit, int64_t value);

@@ -1,7 +1,8 @@
 // Networks: everything that NetworkService does, without gRPC. Reads of records
 // (Get, List, Watch) go to the store's catalog and the event log.
 //
-// A `network` argument is an exact id or name, as is a `container`.
+// A `network` argument is an exact id or name, as is a `container`; that of a
+// network namespace is its name.
 //
 // Process: caissond. Thread: any; nothing blocks. Callbacks: see types.h.
 // Errors besides those said: UNAVAILABLE RECOVERING, UNAVAILABLE SHUTTING_DOWN,
@@ -21,6 +22,7 @@
 
 namespace caisson::core {
 
+using store::NetworkNamespacePtr;
 using store::NetworkPtr;
 
 struct CreateNetworkArgs {
@@ -77,6 +79,40 @@ struct UnpublishArgs {
   RequestKey request;
 };
 
+struct CreateNetworkNamespaceArgs {
+  std::string name;
+  RequestKey request;
+};
+struct DeleteNetworkNamespaceArgs {
+  std::string name;
+  std::optional<int64_t> expected_revision;
+  bool allow_missing = false;
+  RequestKey request;
+};
+
+// An interface of a container, as the kernel has it.
+struct InterfaceEntry {
+  std::string name;
+  int32_t index = 0;
+  std::string kind;  // "veth"; empty: none, as loopback
+  std::string mac;   // empty: none
+  int64_t mtu = 0;
+  bool up = false;
+  std::string state;                   // "up", "lowerlayerdown"
+  std::vector<std::string> addresses;  // "10.1.0.2/16"
+  std::string network_id;              // empty: it is of none of ours
+  int64_t rx_bytes = 0, rx_packets = 0, rx_errors = 0, rx_dropped = 0;
+  int64_t tx_bytes = 0, tx_packets = 0, tx_errors = 0, tx_dropped = 0;
+};
+struct InterfaceList {
+  std::vector<InterfaceEntry> interfaces;  // by index
+  bool truncated = false;
+  absl::Time read_time;
+};
+// What a container may make of its own must not fill an answer.
+inline constexpr size_t kMaxListedInterfaces = 1024;
+inline constexpr size_t kMaxListedAddresses = 4096;
+
 class NetworkManager {
  public:
   virtual ~NetworkManager() = default;
@@ -115,6 +151,22 @@ class NetworkManager {
   // PORT_NOT_PUBLISHED.
   virtual void Unpublish(UnpublishArgs args,
                          Callback<ContainerPtr> callback) = 0;
+
+  // The interfaces of a running container, observed. CONTAINER_NOT_FOUND,
+  // WRONG_STATE when it does not run or has the host's network, UNAVAILABLE
+  // STUCK_IN_KERNEL.
+  virtual void ListInterfaces(std::string container,
+                              Callback<InterfaceList> callback) = 0;
+
+  // INVALID_FIELD, NAME_IN_USE, LIMIT_REACHED, NETWORK_SETUP_FAILED.
+  virtual void CreateNamespace(CreateNetworkNamespaceArgs args,
+                               Callback<NetworkNamespacePtr> callback) = 0;
+
+  // The final record; null with allow_missing and nothing there.
+  // NETWORK_NAMESPACE_NOT_FOUND; NETWORK_NAMESPACE_IN_USE while a container
+  // that joined it runs; ABORTED REVISION_CHANGED.
+  virtual void DeleteNamespace(DeleteNetworkNamespaceArgs args,
+                               Callback<NetworkNamespacePtr> callback) = 0;
 };
 
 }  // namespace caisson::core

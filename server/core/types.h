@@ -106,11 +106,21 @@ struct StdinProgress {
 };
 
 // The types of events that core writes.
-inline constexpr const char* kEventTypes[] = {
-    "container.created", "container.started", "container.oom",
-    "container.exited",  "container.deleted", "container.network_changed",
-    "exec.started",      "exec.exited",       "exec.deleted",
-    "network.created",   "network.deleted",   "network.repaired"};
+inline constexpr const char* kEventTypes[] = {"container.created",
+                                              "container.started",
+                                              "container.oom",
+                                              "container.exited",
+                                              "container.deleted",
+                                              "container.network_changed",
+                                              "exec.started",
+                                              "exec.exited",
+                                              "exec.deleted",
+                                              "network.created",
+                                              "network.deleted",
+                                              "network.repaired",
+                                              "network_namespace.created",
+                                              "network_namespace.deleted",
+                                              "network_namespace.repaired"};
 
 }  // namespace caisson::core
 

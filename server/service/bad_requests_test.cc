@@ -56,6 +56,19 @@ TEST_F(BadRequestsTest, References) {
           Bad(method, base::StrCat("network: '", reference, "'"), "network"));
     }
   }
+  for (const char* method : {"CreateNetworkNamespace", "GetNetworkNamespace",
+                             "DeleteNetworkNamespace"}) {
+    for (const char* name : {"", "a b", "../x", ".", "..", "a\\000", "\\n"}) {
+      rows.push_back(Bad(base::StrCat("NetworkService.", method),
+                         base::StrCat("name: '", name, "'"), "name"));
+    }
+    rows.push_back(Bad(base::StrCat("NetworkService.", method),
+                       base::StrCat("name: '", std::string(256, 'n'), "'"),
+                       "name"));
+  }
+  rows.push_back(Bad("NetworkService.ListInterfaces", "", "container"));
+  rows.push_back(
+      Bad("NetworkService.ListInterfaces", "container: '../x'", "container"));
   for (const char* method : {"ConnectContainer", "DisconnectContainer",
                              "PublishPort", "UnpublishPort"}) {
     for (const char* reference : {"", "a b", "../x"}) {
@@ -103,6 +116,11 @@ TEST_F(BadRequestsTest, RequestIds) {
     rows.push_back(Bad("NetworkService.CreateNetwork", text, "request_id"));
     rows.push_back(Bad("NetworkService.DeleteNetwork", "network: 'x' " + text,
                        "request_id"));
+    for (const char* method :
+         {"CreateNetworkNamespace", "DeleteNetworkNamespace"}) {
+      rows.push_back(Bad(base::StrCat("NetworkService.", method),
+                         "name: 'x' " + text, "request_id"));
+    }
     for (const char* method : {"ConnectContainer", "DisconnectContainer",
                                "PublishPort", "UnpublishPort"}) {
       rows.push_back(
@@ -213,7 +231,13 @@ TEST_F(BadRequestsTest, FieldsOfNetworkCalls) {
            "filter { name_prefix: '" + std::string(129, 'a') + "' }",
            "filter.name_prefix"),
        Bad("NetworkService.DeleteNetwork", "network: 'x' expected_revision: 0",
-           "expected_revision")});
+           "expected_revision"),
+       Bad("NetworkService.DeleteNetworkNamespace",
+           "name: 'x' expected_revision: 0", "expected_revision"),
+       Bad("NetworkService.ListNetworkNamespaces", "page_size: -1",
+           "page_size"),
+       Bad("NetworkService.ListNetworkNamespaces",
+           "name_prefix: '" + std::string(256, 'a') + "'", "name_prefix")});
 }
 
 TEST_F(BadRequestsTest, FieldsOfLiveNetworkCalls) {
@@ -278,6 +302,16 @@ TEST_F(BadRequestsTest, WhatIsNotThere) {
                                {"network: 'nothing'"},
                                kNotFound,
                                "NETWORK_NOT_FOUND",
+                               ""},
+                              {"NetworkService.GetNetworkNamespace",
+                               {"name: 'nothing'"},
+                               kNotFound,
+                               "NETWORK_NAMESPACE_NOT_FOUND",
+                               ""},
+                              {"NetworkService.ListNetworkNamespaces",
+                               {"page_token: 'x'"},
+                               kInvalid,
+                               "BAD_PAGE_TOKEN",
                                ""},
                               {"NetworkService.ListNetworks",
                                {"page_token: 'x'"},

@@ -225,6 +225,10 @@ std::vector<SpecRow> Isolation() {
       {"network { host: false }", "network.host"},
       {"network { container: '' }", "network.container"},
       {"network { container: 'a/b' }", "network.container"},
+      {"network { namespace: '' }", "network.namespace"},
+      {"network { namespace: '../x' }", "network.namespace"},
+      {"network { namespace_path: '' }", "network.namespace_path"},
+      {"network { namespace_path: 'netns/x' }", "network.namespace_path"},
       {"security { seccomp { profile: 'none' } }", "security.seccomp.profile"},
       {"security { seccomp { oci_json: '{' } }", "security.seccomp.oci_json"},
       {"security { seccomp { unconfined: false } }",
@@ -281,6 +285,9 @@ std::vector<SpecRow> Networks() {
       {"network { none: true dns {} }", "network.dns"},
       {"network { container: 'x' extra_hosts { name: 'a' } }",
        "network.extra_hosts"},
+      {"network { namespace: 'x' ports { container_port: 80 } }",
+       "network.ports"},
+      {"network { namespace_path: '/run/netns/x' dns {} }", "network.dns"},
   };
 }
 
@@ -424,6 +431,8 @@ TEST_F(BadSpecsTest, FieldsForAdminsAreRefusedToOperators) {
        "spec.security.seccomp.unconfined"},
       {"security { masked_paths {} }", "spec.security.masked_paths"},
       {"network { host: true }", "spec.network.host"},
+      {"network { namespace_path: '/run/netns/x' }",
+       "spec.network.namespace_path"},
       {"namespaces { pid { host: true } }", "spec.namespaces.pid.host"},
       {"mounts { target: '/x' bind { source: '/etc' } }",
        "spec.mounts[0].bind"},

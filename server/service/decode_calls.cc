@@ -303,6 +303,33 @@ absl::StatusOr<core::UnpublishArgs> DecodeUnpublish(
   return args;
 }
 
+absl::StatusOr<core::CreateNetworkNamespaceArgs> DecodeCreateNamespace(
+    const pb::CreateNetworkNamespaceRequest& request) {
+  Checks checks;
+  core::CreateNetworkNamespaceArgs args;
+  args.name = checks.NetworkNamespace(request.name(), "name");
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "CreateNetworkNamespace", request);
+  return args;
+}
+
+absl::StatusOr<core::DeleteNetworkNamespaceArgs> DecodeDeleteNamespace(
+    const pb::DeleteNetworkNamespaceRequest& request) {
+  Checks checks;
+  core::DeleteNetworkNamespaceArgs args;
+  args.name = checks.NetworkNamespace(request.name(), "name");
+  args.allow_missing = request.allow_missing();
+  if (request.has_expected_revision()) {
+    args.expected_revision = checks.Range(request.expected_revision(), 1,
+                                          INT64_MAX, "expected_revision");
+  }
+  std::string id = checks.RequestId(request.request_id(), "request_id");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  args.request = KeyOf(std::move(id), "DeleteNetworkNamespace", request);
+  return args;
+}
+
 absl::StatusOr<core::AuditArgs> DecodeAudit(const pb::AuditRequest& request) {
   Checks checks;
   core::AuditArgs args;

@@ -73,6 +73,11 @@ absl::StatusOr<core::PublishArgs> DecodePublish(
 absl::StatusOr<core::UnpublishArgs> DecodeUnpublish(
     const caisson::v1::UnpublishPortRequest& request);
 
+absl::StatusOr<core::CreateNetworkNamespaceArgs> DecodeCreateNamespace(
+    const caisson::v1::CreateNetworkNamespaceRequest& request);
+absl::StatusOr<core::DeleteNetworkNamespaceArgs> DecodeDeleteNamespace(
+    const caisson::v1::DeleteNetworkNamespaceRequest& request);
+
 absl::StatusOr<core::AuditArgs> DecodeAudit(
     const caisson::v1::AuditRequest& request);
 absl::StatusOr<core::RepairArgs> DecodeRepair(

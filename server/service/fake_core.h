@@ -158,6 +158,15 @@ class FakeNetworks : public core::NetworkManager {
   std::function<void(core::UnpublishArgs, core::Callback<core::ContainerPtr>)>
       on_unpublish;
 
+  std::function<void(std::string, core::Callback<core::InterfaceList>)>
+      on_interfaces;
+  std::function<void(core::CreateNetworkNamespaceArgs,
+                     core::Callback<core::NetworkNamespacePtr>)>
+      on_create_namespace;
+  std::function<void(core::DeleteNetworkNamespaceArgs,
+                     core::Callback<core::NetworkNamespacePtr>)>
+      on_delete_namespace;
+
   void Create(core::CreateNetworkArgs args,
               core::Callback<core::CreateNetworkResult> callback) override {
     if (on_create) return on_create(std::move(args), std::move(callback));
@@ -194,6 +203,29 @@ class FakeNetworks : public core::NetworkManager {
                  core::Callback<core::ContainerPtr> callback) override {
     if (on_unpublish) return on_unpublish(std::move(args), std::move(callback));
     callback(NotExpected("UnpublishPort"));
+  }
+  void ListInterfaces(std::string container,
+                      core::Callback<core::InterfaceList> callback) override {
+    if (on_interfaces) {
+      return on_interfaces(std::move(container), std::move(callback));
+    }
+    callback(NotExpected("ListInterfaces"));
+  }
+  void CreateNamespace(
+      core::CreateNetworkNamespaceArgs args,
+      core::Callback<core::NetworkNamespacePtr> callback) override {
+    if (on_create_namespace) {
+      return on_create_namespace(std::move(args), std::move(callback));
+    }
+    callback(NotExpected("CreateNetworkNamespace"));
+  }
+  void DeleteNamespace(
+      core::DeleteNetworkNamespaceArgs args,
+      core::Callback<core::NetworkNamespacePtr> callback) override {
+    if (on_delete_namespace) {
+      return on_delete_namespace(std::move(args), std::move(callback));
+    }
+    callback(NotExpected("DeleteNetworkNamespace"));
   }
 };
 

@@ -1,5 +1,6 @@
 #include "server/service/network_reads.h"
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ namespace pb = ::caisson::v1;
 using translate::Checks;
 
 constexpr std::string_view kKey = "network";
+constexpr size_t kMaxNamespaceName = 255;
 
 // An exact id or name, or the beginning of one id.
 absl::StatusOr<store::NetworkPtr> Find(const store::Catalog& catalog,
@@ -49,6 +51,27 @@ void EncodeNetwork(const Backend& backend, const store::NetworkRecord& record,
                    pb::ManagedNetwork* out) {
   const size_t endpoints = backend.store->catalog().EndpointsOf(record.id);
   translate::NetworkToProto(record, static_cast<int32_t>(endpoints), out);
+}
+
+// The ids of running containers by the name of what they joined.
+using Joined = std::multimap<std::string, std::string>;
+
+Joined JoinedNow(const store::Catalog& catalog) {
+  Joined joined;
+  for (const store::ContainerPtr& container : catalog.AllContainers()) {
+    if (container->status.state == store::ContainerState::kRunning &&
+        container->spec->network.mode == spec::NetworkMode::kNamespace) {
+      joined.emplace(container->spec->network.namespace_name, container->id);
+    }
+  }
+  return joined;
+}
+
+void EncodeNamespace(const store::NetworkNamespaceRecord& record,
+                     const Joined& joined, pb::NetworkNamespace* out) {
+  translate::NetworkNamespaceToProto(record, out);
+  const auto [first, last] = joined.equal_range(record.name);
+  for (auto one = first; one != last; ++one) out->add_containers(one->second);
 }
 
 }  // namespace
@@ -83,6 +106,52 @@ absl::Status ReadNetworks(const Backend& backend,
       backend.store->ListNetworks(filter, page, translate::FullSize));
   for (const store::NetworkPtr& record : result.networks) {
     EncodeNetwork(backend, *record, response->add_networks());
+  }
+  response->set_next_page_token(result.next_page_token);
+  response->set_revision(result.revision);
+  response->set_store_id(backend.store->store_id());
+  return absl::OkStatus();
+}
+
+absl::Status ReadNamespace(const Backend& backend,
+                           const pb::GetNetworkNamespaceRequest& request,
+                           pb::GetNetworkNamespaceResponse* response) {
+  Checks checks;
+  const std::string name = checks.NetworkNamespace(request.name(), "name");
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  const store::Catalog& catalog = backend.store->catalog();
+  response->set_revision(catalog.revision());
+  const auto record = catalog.FindNetworkNamespace(name);
+  if (record == nullptr) {
+    return base::MakeError(absl::StatusCode::kNotFound,
+                           "NETWORK_NAMESPACE_NOT_FOUND",
+                           base::StrCat("no network namespace '", name, "'"),
+                           {{"network_namespace", name}});
+  }
+  EncodeNamespace(*record, JoinedNow(catalog),
+                  response->mutable_network_namespace());
+  return absl::OkStatus();
+}
+
+absl::Status ReadNamespaces(const Backend& backend,
+                            const pb::ListNetworkNamespacesRequest& request,
+                            pb::ListNetworkNamespacesResponse* response) {
+  Checks checks;
+  store::NetworkNamespaceFilter filter;
+  filter.name_prefix = request.name_prefix();
+  if (filter.name_prefix.size() > kMaxNamespaceName) {
+    checks.Add("name_prefix",
+               base::StrCat("is longer than ", kMaxNamespaceName, " bytes"));
+  }
+  CAISSON_ASSIGN_OR_RETURN(
+      const store::PageRequest page,
+      DecodePage(request.page_size(), request.page_token(), &checks));
+  CAISSON_RETURN_IF_ERROR(checks.Finish());
+  CAISSON_ASSIGN_OR_RETURN(const store::NetworkNamespacePage result,
+                           backend.store->ListNetworkNamespaces(filter, page));
+  const Joined joined = JoinedNow(backend.store->catalog());
+  for (const auto& record : result.namespaces) {
+    EncodeNamespace(*record, joined, response->add_network_namespaces());
   }
   response->set_next_page_token(result.next_page_token);
   response->set_revision(result.revision);

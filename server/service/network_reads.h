@@ -1,5 +1,5 @@
-// GetNetwork and ListNetworks: answered from the published tables, never
-// waiting for anything.
+// Networks and network namespaces, got and listed: answered from the published
+// tables, never waiting for anything.
 //
 // Process: caissond. Thread: any; no I/O.
 #ifndef CAISSON_SERVER_SERVICE_NETWORK_READS_H_
@@ -18,6 +18,15 @@ absl::Status ReadNetwork(const Backend& backend,
 absl::Status ReadNetworks(const Backend& backend,
                           const caisson::v1::ListNetworksRequest& request,
                           caisson::v1::ListNetworksResponse* response);
+
+absl::Status ReadNamespace(
+    const Backend& backend,
+    const caisson::v1::GetNetworkNamespaceRequest& request,
+    caisson::v1::GetNetworkNamespaceResponse* response);
+absl::Status ReadNamespaces(
+    const Backend& backend,
+    const caisson::v1::ListNetworkNamespacesRequest& request,
+    caisson::v1::ListNetworkNamespacesResponse* response);
 
 }  // namespace caisson::service
 

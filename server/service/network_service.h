@@ -21,6 +21,18 @@ using RawLiveNetworks =
                 caisson::v1::NetworkService::
                     WithRawCallbackMethod_UnpublishPort<Base>>>>;
 template <typename Base>
+using RawNamespaces =
+    caisson::v1::NetworkService::WithRawCallbackMethod_ListInterfaces<
+        caisson::v1::NetworkService::
+            WithRawCallbackMethod_CreateNetworkNamespace<
+                caisson::v1::NetworkService::
+                    WithRawCallbackMethod_GetNetworkNamespace<
+                        caisson::v1::NetworkService::
+                            WithRawCallbackMethod_ListNetworkNamespaces<
+                                caisson::v1::NetworkService::
+                                    WithRawCallbackMethod_DeleteNetworkNamespace<
+                                        Base>>>>>;
+template <typename Base>
 using RawNetworkService =
     caisson::v1::NetworkService::WithRawCallbackMethod_CreateNetwork<
         caisson::v1::NetworkService::WithRawCallbackMethod_GetNetwork<
@@ -29,7 +41,7 @@ using RawNetworkService =
                     WithRawCallbackMethod_ExplainNetwork<
                         caisson::v1::NetworkService::
                             WithRawCallbackMethod_DeleteNetwork<
-                                RawLiveNetworks<Base>>>>>>;
+                                RawLiveNetworks<RawNamespaces<Base>>>>>>>;
 }  // namespace internal
 
 class NetworkServiceImpl final
@@ -57,6 +69,16 @@ class NetworkServiceImpl final
   Unary* PublishPort(Context* context, const Buffer* in, Buffer* out) override;
   Unary* UnpublishPort(Context* context, const Buffer* in,
                        Buffer* out) override;
+  Unary* ListInterfaces(Context* context, const Buffer* in,
+                        Buffer* out) override;
+  Unary* CreateNetworkNamespace(Context* context, const Buffer* in,
+                                Buffer* out) override;
+  Unary* GetNetworkNamespace(Context* context, const Buffer* in,
+                             Buffer* out) override;
+  Unary* ListNetworkNamespaces(Context* context, const Buffer* in,
+                               Buffer* out) override;
+  Unary* DeleteNetworkNamespace(Context* context, const Buffer* in,
+                                Buffer* out) override;
 
  private:
   const Door& door_;

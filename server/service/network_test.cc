@@ -325,6 +325,125 @@ TEST_F(NetworkTest, ChangesOfContainersReachCoreAndAnswerWithThem) {
           .has_container());
 }
 
+TEST_F(NetworkTest, NamespacesAreFoundAndListedWithWhoIsInThem) {
+  store::Transaction put;
+  for (const char* name : {"lab", "lamp", "x"}) {
+    store::NetworkNamespaceRecord record;
+    record.id = std::string(32, name[2] == 'b' ? 'a' : name[0]);
+    record.name = name;
+    record.inode = 5;
+    put.put_network_namespaces.push_back(std::move(record));
+  }
+  for (const char id : {'1', '2'}) {
+    store::ContainerRecord container;
+    container.id = std::string(32, id);
+    container.name = container.id;
+    auto spec = std::make_shared<spec::ContainerSpec>();
+    spec->network.mode = spec::NetworkMode::kNamespace;
+    spec->network.namespace_name = "lab";
+    container.spec = std::move(spec);
+    if (id == '1') {
+      container.status.state = store::ContainerState::kRunning;
+    }
+    put.put_containers.push_back(std::move(container));
+  }
+  CAISSON_ASSERT_OK(server_.store()->Commit(std::move(put)));
+  const auto lab = Ask<pb::GetNetworkNamespaceResponse>("GetNetworkNamespace",
+                                                        "name: 'lab'");
+  EXPECT_EQ(lab.network_namespace().path(), "/run/netns/lab");
+  EXPECT_EQ(lab.network_namespace().inode(), 5);
+  EXPECT_THAT(lab.network_namespace().containers(),
+              ElementsAre(std::string(32, '1')));
+  EXPECT_GE(lab.revision(), lab.network_namespace().revision());
+  auto page = Ask<pb::ListNetworkNamespacesResponse>(
+      "ListNetworkNamespaces", "name_prefix: 'la' page_size: 1");
+  ASSERT_EQ(page.network_namespaces_size(), 1);
+  EXPECT_EQ(page.network_namespaces(0).name(), "lab");
+  EXPECT_EQ(page.store_id(), server_.store()->store_id());
+  page = Ask<pb::ListNetworkNamespacesResponse>(
+      "ListNetworkNamespaces",
+      "name_prefix: 'la' page_token: '" + page.next_page_token() + "'");
+  ASSERT_EQ(page.network_namespaces_size(), 1);
+  EXPECT_EQ(page.network_namespaces(0).name(), "lamp");
+  EXPECT_EQ(page.next_page_token(), "");
+}
+
+TEST_F(NetworkTest, NamespacesAreMadeAndDeletedByCore) {
+  auto record = std::make_shared<store::NetworkNamespaceRecord>();
+  record->name = "lab";
+  record->inode = 5;
+  const std::string id = base::StrCat(" request_id: '", kUuid, "'");
+  server_.networks().on_create_namespace = [&](auto args, auto callback) {
+    EXPECT_EQ(args.name, "lab");
+    EXPECT_EQ(args.request.id, kUuid);
+    EXPECT_EQ(args.request.method, "CreateNetworkNamespace");
+    callback(record);
+  };
+  EXPECT_EQ(Ask<pb::CreateNetworkNamespaceResponse>(
+                "CreateNetworkNamespace", "name: 'lab'" + id, Role::kOperate)
+                .network_namespace()
+                .inode(),
+            5);
+  server_.networks().on_delete_namespace = [&](auto args, auto callback) {
+    EXPECT_EQ(args.name, "lab");
+    EXPECT_EQ(args.request.method, "DeleteNetworkNamespace");
+    EXPECT_TRUE(args.allow_missing || args.expected_revision == 3);
+    callback(args.allow_missing ? nullptr : record);
+  };
+  EXPECT_EQ(Ask<pb::DeleteNetworkNamespaceResponse>(
+                "DeleteNetworkNamespace",
+                "name: 'lab' expected_revision: 3" + id, Role::kOperate)
+                .network_namespace()
+                .name(),
+            "lab");
+  EXPECT_FALSE(Ask<pb::DeleteNetworkNamespaceResponse>(
+                   "DeleteNetworkNamespace",
+                   "name: 'lab' allow_missing: true" + id, Role::kOperate)
+                   .has_network_namespace());
+}
+
+TEST_F(NetworkTest, InterfacesComeWithAddressesAndCounters) {
+  server_.networks().on_interfaces = [](const std::string& container,
+                                        auto callback) {
+    EXPECT_EQ(container, "web");
+    core::InterfaceEntry entry;
+    entry.name = "eth\xff";  // what a container may call its own
+    entry.index = 2;
+    entry.kind = "veth";
+    entry.mac = "02:00:00:00:00:01";
+    entry.mtu = 1400;
+    entry.up = true;
+    entry.state = "up";
+    entry.addresses = {"10.1.0.2/16", "fd00::2/64"};
+    entry.network_id = "n";
+    entry.rx_bytes = 1;
+    entry.rx_packets = 2;
+    entry.rx_errors = 3;
+    entry.rx_dropped = 4;
+    entry.tx_bytes = 5;
+    entry.tx_packets = 6;
+    entry.tx_errors = 7;
+    entry.tx_dropped = 8;
+    core::InterfaceList list;
+    list.interfaces = {entry};
+    list.truncated = true;
+    list.read_time = absl::FromUnixSeconds(9);
+    callback(std::move(list));
+  };
+  const auto response =
+      Ask<pb::ListInterfacesResponse>("ListInterfaces", "container: 'web'");
+  EXPECT_TRUE(response.truncated());
+  EXPECT_EQ(response.read_time().seconds(), 9);
+  ASSERT_EQ(response.interfaces_size(), 1);
+  EXPECT_EQ(
+      response.interfaces(0).ShortDebugString(),
+      "name: \"eth\\357\\277\\275\" index: 2 kind: \"veth\" mac: "
+      "\"02:00:00:00:00:01\" mtu: 1400 up: true state: \"up\" addresses: "
+      "\"10.1.0.2/16\" addresses: \"fd00::2/64\" network: \"n\" counters { "
+      "rx_bytes: 1 rx_packets: 2 rx_errors: 3 rx_dropped: 4 tx_bytes: 5 "
+      "tx_packets: 6 tx_errors: 7 tx_dropped: 8 }");
+}
+
 TEST_F(NetworkTest, WhatCoreRefusesComesWithItsReason) {
   server_.networks().on_delete = [](core::DeleteNetworkArgs,
                                     core::Callback<core::NetworkPtr> callback) {

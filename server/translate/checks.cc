@@ -63,6 +63,13 @@ std::string Checks::Network(const std::string& value, std::string_view field) {
   return Container(value, field);
 }
 
+std::string Checks::NetworkNamespace(const std::string& value,
+                                     std::string_view field) {
+  std::string problem = spec::NetworkNamespaceNameProblem(value);
+  if (!problem.empty()) Add(field, problem);
+  return value;
+}
+
 std::string Checks::Exec(const std::string& value, std::string_view field) {
   if (value.empty()) {
     Add(field, "is required: the id of an exec");

@@ -43,6 +43,9 @@ class Checks {
   std::string Container(const std::string& value, std::string_view field);
   // The same for a network.
   std::string Network(const std::string& value, std::string_view field);
+  // A required name of a network namespace.
+  std::string NetworkNamespace(const std::string& value,
+                               std::string_view field);
   // A required id of an exec.
   std::string Exec(const std::string& value, std::string_view field);
   // A UUID other than nil, in lower case; empty stays empty.

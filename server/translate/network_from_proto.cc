@@ -61,6 +61,14 @@ void ModeFromProto(const pb::Network& proto, Violations* violations,
         out->networks.push_back(Translate(network));
       }
       return;
+    case pb::Network::kNamespace:
+      out->mode = spec::NetworkMode::kNamespace;
+      out->namespace_name = proto.namespace_();
+      return;
+    case pb::Network::kNamespacePath:
+      out->mode = spec::NetworkMode::kNamespacePath;
+      out->namespace_path = proto.namespace_path();
+      return;
     case pb::Network::MODE_NOT_SET:
       return;
   }

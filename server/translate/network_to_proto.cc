@@ -51,6 +51,12 @@ void ModeToProto(const spec::Network& network, pb::Network* out) {
     case spec::NetworkMode::kContainer:
       out->set_container(SanitizeUtf8(network.container));
       return;
+    case spec::NetworkMode::kNamespace:
+      out->set_namespace_(SanitizeUtf8(network.namespace_name));
+      return;
+    case spec::NetworkMode::kNamespacePath:
+      out->set_namespace_path(SanitizeUtf8(network.namespace_path));
+      return;
     case spec::NetworkMode::kAttach: {
       pb::NetworkAttachments* attach = out->mutable_attach();
       for (const spec::NetworkAttachment& attachment : network.networks) {

@@ -103,5 +103,29 @@ TEST(RecordTest, EventsOfNetworksCarryTheNetwork) {
   EXPECT_FALSE(out.network().status().has_endpoints());
 }
 
+TEST(RecordTest, AnEventHasItsNetworkNamespace) {
+  store::NetworkNamespaceRecord record;
+  record.id = "n";
+  record.name = "lab";
+  record.inode = 4026532345;
+  record.boot_id = "b";
+  record.create_time = absl::FromUnixSeconds(5);
+  record.revision = 7;
+  store::Event event;
+  event.type = "network_namespace.created";
+  event.network_namespace =
+      std::make_shared<store::NetworkNamespaceRecord>(record);
+  pb::Event out;
+  EventToProto(event, ViewKind::kBasic, &out);
+  const pb::NetworkNamespace& lab = out.network_namespace();
+  EXPECT_EQ(lab.id(), "n");
+  EXPECT_EQ(lab.name(), "lab");
+  EXPECT_EQ(lab.path(), "/run/netns/lab");
+  EXPECT_EQ(lab.inode(), 4026532345);
+  EXPECT_EQ(lab.create_time().seconds(), 5);
+  EXPECT_EQ(lab.revision(), 7);
+  EXPECT_EQ(lab.containers_size(), 0);
+}
+
 }  // namespace
 }  // namespace caisson::translate

@@ -272,6 +272,18 @@ void NetworkToProto(const store::NetworkRecord& record,
   out->set_revision(record.revision);
 }
 
+void NetworkNamespaceToProto(const store::NetworkNamespaceRecord& record,
+                             pb::NetworkNamespace* out) {
+  out->set_id(record.id);
+  out->set_name(SanitizeUtf8(record.name));
+  out->set_path(base::StrCat("/run/netns/", out->name()));
+  out->set_inode(record.inode);
+  if (IsSet(record.create_time)) {
+    TimeToProto(record.create_time, out->mutable_create_time());
+  }
+  out->set_revision(record.revision);
+}
+
 void EventToProto(const store::Event& event, ViewKind view, pb::Event* out) {
   out->set_revision(event.revision);
   if (IsSet(event.time)) TimeToProto(event.time, out->mutable_time());
@@ -282,6 +294,9 @@ void EventToProto(const store::Event& event, ViewKind view, pb::Event* out) {
     ContainerToProto(*event.container, view, out->mutable_container());
   } else if (event.network != nullptr) {
     NetworkToProto(*event.network, std::nullopt, out->mutable_network());
+  } else if (event.network_namespace != nullptr) {
+    NetworkNamespaceToProto(*event.network_namespace,
+                            out->mutable_network_namespace());
   }
   for (const auto& [key, value] : event.attributes) {
     (*out->mutable_attributes())[SanitizeUtf8(key)] = SanitizeUtf8(value);

@@ -28,6 +28,9 @@ void ExecToProto(const store::ExecRecord& record, ViewKind view,
 void NetworkToProto(const store::NetworkRecord& record,
                     std::optional<int32_t> endpoints,
                     caisson::v1::ManagedNetwork* out);
+// Without the containers in it.
+void NetworkNamespaceToProto(const store::NetworkNamespaceRecord& record,
+                             caisson::v1::NetworkNamespace* out);
 void EventToProto(const store::Event& event, ViewKind view,
                   caisson::v1::Event* out);
 

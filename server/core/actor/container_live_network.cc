@@ -47,9 +47,7 @@ void Container::EndNetworkChange() {
 
 absl::Status Container::WhyNoNetworkChange() const {
   if (!IsRunning(state_) || exit_.has_value()) return StateError("RUNNING");
-  const spec::NetworkMode mode = record_.spec->network.mode;
-  if (mode == spec::NetworkMode::kHost ||
-      mode == spec::NetworkMode::kContainer) {
+  if (!spec::HasOwnNetwork(record_.spec->network)) {
     return NoNetworkOfItsOwn(id_, PublicState(state_));
   }
   return absl::OkStatus();

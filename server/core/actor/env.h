@@ -27,6 +27,7 @@
 
 namespace caisson::core {
 
+class NamedNamespaces;
 class Networks;
 
 // Limits, as GetInfo tells them.
@@ -45,6 +46,7 @@ struct Env {
   DirectoryStock* stock = nullptr;
   RequestTable* requests = nullptr;
   Networks* networks = nullptr;
+  NamedNamespaces* namespaces = nullptr;
   Places places;
   linux_::HostFacts facts;
   // The actor has nothing left to do: its cgroups and its shim are gone.

@@ -7,6 +7,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/plan/host_devices.h"
 #include "server/core/errors.h"
+#include "server/core/network/named_namespaces.h"
 
 namespace caisson::core {
 namespace {
@@ -138,6 +139,11 @@ absl::StatusOr<plan::Plan> PlanContainer(const Env& env, const std::string& id,
     context.hosts_path = directory + "/hosts";
     context.resolv_conf_path = directory + "/resolv.conf";
     context.hostname_path = directory + "/hostname";
+  }
+  if (effective.network.mode == spec::NetworkMode::kNamespace) {
+    CAISSON_ASSIGN_OR_RETURN(
+        context.network_namespace_path,
+        env.namespaces->PathOf(effective.network.namespace_name));
   }
   context.named_reader = named_reader;
   // Deleted at once, so nobody will ever read the layer or need the record.

@@ -56,6 +56,7 @@ std::map<std::string, int64_t> CountsOf(const store::Catalog& catalog) {
   const store::Catalog::Counts all = catalog.counts();
   counts["execs"] = static_cast<int64_t>(all.execs);
   counts["networks"] = static_cast<int64_t>(all.networks);
+  counts["network_namespaces"] = static_cast<int64_t>(all.network_namespaces);
   counts["requests"] = static_cast<int64_t>(all.requests);
   counts["tombstones"] = static_cast<int64_t>(all.tombstones);
   return counts;

@@ -34,6 +34,13 @@ class NetworkCalls final : public NetworkManager {
                   Callback<ContainerPtr> callback) override;
   void Publish(PublishArgs args, Callback<ContainerPtr> callback) override;
   void Unpublish(UnpublishArgs args, Callback<ContainerPtr> callback) override;
+  // namespace_calls.cc
+  void ListInterfaces(std::string container,
+                      Callback<InterfaceList> callback) override;
+  void CreateNamespace(CreateNetworkNamespaceArgs args,
+                       Callback<NetworkNamespacePtr> callback) override;
+  void DeleteNamespace(DeleteNetworkNamespaceArgs args,
+                       Callback<NetworkNamespacePtr> callback) override;
 
  private:
   void ValidateOnly(spec::NetworkSpec spec,

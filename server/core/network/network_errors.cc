@@ -96,6 +96,37 @@ absl::Status PortInUse(const store::PublishedPort& port, std::string_view by) {
                    {{"port", where}, {"by", std::string(by)}});
 }
 
+absl::Status NetworkNamespaceNotFound(std::string_view name) {
+  return MakeError(StatusCode::kNotFound, "NETWORK_NAMESPACE_NOT_FOUND",
+                   StrCat("no network namespace '", name, "'"),
+                   {{"network_namespace", std::string(name)}});
+}
+
+absl::Status NetworkNamespaceInUse(std::string_view name,
+                                   std::string_view container) {
+  return MakeError(StatusCode::kFailedPrecondition, "NETWORK_NAMESPACE_IN_USE",
+                   StrCat("container '", container,
+                          "' is in network namespace '", name, "'"),
+                   {{"network_namespace", std::string(name)},
+                    {"container", std::string(container)}});
+}
+
+absl::Status NetworkNamespaceBroken(std::string_view name,
+                                    std::string_view path,
+                                    std::string_view why) {
+  return MakeError(
+      StatusCode::kFailedPrecondition, "NETWORK_NAMESPACE_BROKEN",
+      StrCat("network namespace '", name, "' is not at '", path, "': ", why),
+      {{"network_namespace", std::string(name)}, {"path", std::string(path)}});
+}
+
+absl::Status NetworkNamespaceNameTaken(std::string_view name,
+                                       std::string_view path) {
+  return MakeError(StatusCode::kAlreadyExists, "NAME_IN_USE",
+                   StrCat("'", path, "' is there already, and is not ours"),
+                   {{"name", std::string(name)}, {"path", std::string(path)}});
+}
+
 absl::Status SetupFailed(const absl::Status& status) {
   if (status.ok() || !base::DetailOf(status).reason.empty()) return status;
   const netsetup::NetError error = netsetup::NetErrorOf(status);

@@ -29,6 +29,18 @@ absl::Status PortInUse(const store::PublishedPort& port, std::string_view by);
 // text, errno and the kernel's own words in the metadata.
 absl::Status SetupFailed(const absl::Status& status);
 
+// `name` is that of a network namespace.
+absl::Status NetworkNamespaceNotFound(std::string_view name);
+absl::Status NetworkNamespaceInUse(std::string_view name,
+                                   std::string_view container);
+// The host has none, or another one, where it was made.
+absl::Status NetworkNamespaceBroken(std::string_view name,
+                                    std::string_view path,
+                                    std::string_view why);
+// Something that is not ours is at the path.
+absl::Status NetworkNamespaceNameTaken(std::string_view name,
+                                       std::string_view path);
+
 }  // namespace caisson::core
 
 #endif  // CAISSON_SERVER_CORE_NETWORK_NETWORK_ERRORS_H_

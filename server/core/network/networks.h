@@ -72,6 +72,8 @@ class Networks {
   // Runs what was asked for, and stops the thread.
   void Stop();
 
+  Executor* lane() { return &lane_thread_; }  // for kernel work beside its own
+
   // --- For NetworkManager; see there.
   void Create(spec::NetworkSpec spec, TicketPtr ticket,
               Callback<CreateNetworkResult> callback);
