@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 #include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 #include "clients/caisson/flags.h"
 #include "clients/caisson/verb.h"
@@ -30,29 +34,17 @@ std::string FlagWords(const VerbInfo& info) {
   return words;
 }
 
-// First words of all verbs, or the second words after `first`.
-std::string VerbWords(const std::string& first) {
-  std::vector<std::string> words;
-  for (const VerbInfo& info : AllVerbs()) {
-    const std::string name = info.name;
-    const size_t space = name.find(' ');
-    if (first.empty()) {
-      words.push_back(name.substr(0, space));
-    } else if (space != std::string::npos && name.substr(0, space) == first) {
-      words.push_back(name.substr(space + 1));
-    }
-  }
-  words.erase(std::unique(words.begin(), words.end()), words.end());
-  std::string text;
-  for (const std::string& word : words) {
-    text += (text.empty() ? "" : " ") + word;
-  }
-  return text;
+// What follows `start` in the names of verbs, for a word list.
+std::string VerbWords(const std::string& start) {
+  return absl::StrJoin(NextWords(start), " ");
 }
 
+constexpr char kNamespaces[] = "network namespace ls";
+
 // Names come from the service, at once or not at all: those of the spec, which
-// alone are two levels deep.
+// alone are two levels deep, but where -q prints names.
 std::string NamesOf(const std::string& list) {
+  if (list == kNamespaces) return "$(caisson " + list + " -q 2>/dev/null)";
   return "$(caisson " + list +
          " --format json 2>/dev/null | "
          "sed -n 's/^  \"name\": \"\\([^\"]*\\)\",*$/\\1/p')";
@@ -75,6 +67,8 @@ Lists ListsFor(Takes takes) {
       return {kNetworks, kNetworks};
     case Takes::kNetworkThenContainer:
       return {kNetworks, kContainers};
+    case Takes::kNetworkNamespace:
+      return {kNamespaces, kNamespaces};
     case Takes::kNothing:
       break;
   }
@@ -114,24 +108,24 @@ std::string OffersOf(const VerbInfo& info) {
   return text + " ;;\n";
 }
 
-// The case of a first word that a second one follows.
-std::string CaseOfTwo(const std::string& first) {
-  std::string text = "    " + first +
-                     ")\n"
-                     "      if [ \"$COMP_CWORD\" -eq 2 ]; then\n"
-                     "        names='" +
-                     VerbWords(first) +
-                     "'\n"
-                     "      else\n"
-                     "        case ${COMP_WORDS[2]} in\n";
-  for (const VerbInfo& info : AllVerbs()) {
-    const std::string name = info.name;
-    if (name.rfind(first + " ", 0) != 0) continue;
-    text += "        " + name.substr(first.size() + 1) + ") " + OffersOf(info);
+// The cases of the words that follow `start`, which are at `position` of the
+// command line.
+std::string Cases(const std::string& start, int position) {
+  std::string text;
+  for (const std::string& word : NextWords(start)) {
+    const std::string name = start.empty() ? word : start + " " + word;
+    text += "    " + word + ") ";
+    for (const VerbInfo& info : AllVerbs()) {
+      if (name == info.name) text += OffersOf(info);
+    }
+    if (NextWords(name).empty()) continue;
+    const std::string next = std::to_string(position + 1);
+    text += "\n      if [ \"$COMP_CWORD\" -eq " + next +
+            " ]; then\n        names='" + VerbWords(name) +
+            "'\n      else\n        case ${COMP_WORDS[" + next + "]} in\n" +
+            Cases(name, position + 1) + "        esac\n      fi ;;\n";
   }
-  return text +
-         "        esac\n"
-         "      fi ;;\n";
+  return text;
 }
 
 std::string Quoted(std::string text) {
@@ -171,19 +165,7 @@ std::string BashCompletion() {
       "    return\n"
       "  fi\n"
       "  case $verb in\n";
-  std::string last;
-  for (const VerbInfo& info : AllVerbs()) {
-    const std::string name = info.name;
-    const size_t space = name.find(' ');
-    if (space != std::string::npos) {
-      const std::string first = name.substr(0, space);
-      if (first == last) continue;
-      last = first;
-      text += CaseOfTwo(first);
-      continue;
-    }
-    text += "    " + name + ") " + OffersOf(info);
-  }
+  text += Cases("", 1);
   return text +
          "  esac\n"
          "  if [[ $word == -* ]]; then\n"
@@ -209,23 +191,21 @@ std::string FishCompletion() {
       "# fish completion of caisson\n"
       "complete -c caisson -f\n";
   for (const VerbInfo& info : AllVerbs()) {
-    const std::string name = info.name;
-    const size_t space = name.find(' ');
-    const std::string word = name.substr(0, space);
-    const std::string sub =
-        space == std::string::npos ? "" : name.substr(space + 1);
-    if (sub.empty()) {
-      text += "complete -c caisson -n __fish_use_subcommand -a " + word +
-              " -d " + Quoted(info.summary) + "\n";
-    } else {
-      text += "complete -c caisson -n __fish_use_subcommand -a " + word + "\n";
-      text += "complete -c caisson -n '__fish_seen_subcommand_from " + word +
-              "' -a " + sub + " -d " + Quoted(info.summary) + "\n";
+    const std::vector<std::string> words = absl::StrSplit(info.name, ' ');
+    // "rm" is a verb of its own and a further word of others, so all words
+    // before are asked for.
+    std::string condition;
+    for (const std::string& word : words) {
+      text += "complete -c caisson -n ";
+      text +=
+          condition.empty() ? "__fish_use_subcommand" : "'" + condition + "'";
+      text += " -a " + word;
+      if (&word == &words.back()) text += " -d " + Quoted(info.summary);
+      text += "\n";
+      condition += (condition.empty() ? "" : "; and ") +
+                   ("__fish_seen_subcommand_from " + word);
     }
-    // "rm" is a verb of its own and the second word of another.
-    const std::string seen =
-        "complete -c caisson -n '__fish_seen_subcommand_from " + word +
-        (sub.empty() ? "" : "; and __fish_seen_subcommand_from " + sub) + "'";
+    const std::string seen = "complete -c caisson -n '" + condition + "'";
     for (const FlagInfo& flag : FlagsOf(info)) {
       text += seen;
       if (!flag.short_name.empty()) text += " -s " + flag.short_name.substr(1);

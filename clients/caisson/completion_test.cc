@@ -71,8 +71,13 @@ TEST(BashCompletionTest, OffersContainers) {
 
 TEST(BashCompletionTest, OffersNetworksAndFlagsBehindTwoWords) {
   EXPECT_EQ(Offered("caisson network ''"),
-            "create ls inspect explain rm connect disconnect\n");
+            "create ls inspect explain rm connect disconnect interfaces "
+            "namespace\n");
   EXPECT_EQ(Offered("caisson network rm ''"), "network\n");
+  EXPECT_EQ(Offered("caisson network interfaces ''"), "ps\n");
+  EXPECT_EQ(Offered("caisson network namespace ''"), "create ls rm\n");
+  EXPECT_EQ(Offered("caisson network namespace rm --f"), "--force\n");
+  EXPECT_EQ(Offered("caisson network namespace ls --fo"), "--format\n");
   EXPECT_EQ(Offered("caisson network rm --f"), "--force\n");
   EXPECT_EQ(Offered("caisson network create --sub"), "--subnet\n");
   EXPECT_EQ(Offered("caisson system repair --d"), "--dry-run\n");

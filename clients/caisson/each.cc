@@ -67,4 +67,12 @@ int ForEachNetwork(
   });
 }
 
+int ForEachName(
+    Context* context, const std::string& tried,
+    const std::vector<std::string>& names,
+    const std::function<grpc::Status(const std::string& name)>& call) {
+  context->connection();
+  return CallEach(context, tried, names, call);
+}
+
 }  // namespace caisson::cli

@@ -28,6 +28,12 @@ int ForEachNetwork(
     const std::vector<std::string>& references,
     const std::function<grpc::Status(const std::string& network)>& call);
 
+// The same for what is called by its name alone.
+int ForEachName(
+    Context* context, const std::string& tried,
+    const std::vector<std::string>& names,
+    const std::function<grpc::Status(const std::string& name)>& call);
+
 }  // namespace caisson::cli
 
 #endif  // CAISSON_CLIENTS_CAISSON_EACH_H_

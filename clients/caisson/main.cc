@@ -3,11 +3,16 @@
 // Process: caisson. Thread: main.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 
 #include "clients/caisson/output.h"
 #include "clients/caisson/verb.h"
@@ -21,9 +26,13 @@ std::string Overview() {
   std::string text =
       "Usage: caisson [--address ADDRESS] VERB ...\n\n"
       "Runs and manages containers through caissond.\n\nVerbs:\n";
+  size_t width = 0;
+  for (const VerbInfo& verb : AllVerbs()) {
+    width = std::max(width, std::string_view(verb.name).size() + 2);
+  }
   for (const VerbInfo& verb : AllVerbs()) {
     std::string name = verb.name;
-    name.resize(16, ' ');
+    name.resize(width, ' ');
     text += "  " + name + verb.summary + "\n";
   }
   return text +
@@ -32,15 +41,15 @@ std::string Overview() {
          "unix:///run/caisson/caisson.sock.\n";
 }
 
-// The verbs of two words that begin with this one; "" when there are none.
-std::string SecondWords(const std::string& first) {
-  std::string words;
-  for (const VerbInfo& verb : AllVerbs()) {
-    const std::string name = verb.name;
-    if (name.rfind(first + " ", 0) != 0) continue;
-    words += (words.empty() ? "" : ", ") + name.substr(first.size() + 1);
+// The longest beginning of the words with which verbs of more words begin.
+std::string CommonStart(const std::vector<std::string>& words) {
+  std::string start;
+  for (const std::string& word : words) {
+    std::string longer = start.empty() ? word : start + " " + word;
+    if (NextWords(longer).empty()) break;
+    start = std::move(longer);
   }
-  return words;
+  return start;
 }
 
 bool AsksForHelp(const std::string& word) {
@@ -48,29 +57,30 @@ bool AsksForHelp(const std::string& word) {
 }
 
 int FailUnknown(const std::vector<std::string>& words) {
-  const std::string seconds = SecondWords(words[0]);
-  if (seconds.empty()) {
+  const std::string start = CommonStart(words);
+  if (start.empty()) {
     PrintError("no verb \"" + words[0] + "\"; \"caisson help\" lists them");
-  } else if (words.size() > 1 && AsksForHelp(words[1])) {
-    PrintLine("Usage: caisson " + words[0] + " VERB ...\n\nVerbs: " + seconds);
-    return 0;
-  } else {
-    PrintError("\"" + words[0] + "\" is followed by one of: " + seconds);
+    return kUsageError;
   }
+  const std::string next = absl::StrJoin(NextWords(start), ", ");
+  const std::vector<std::string> known = absl::StrSplit(start, ' ');
+  if (words.size() > known.size() && AsksForHelp(words[known.size()])) {
+    PrintLine("Usage: caisson " + start + " VERB ...\n\nVerbs: " + next);
+    return 0;
+  }
+  PrintError("\"" + start + "\" is followed by one of: " + next);
   return kUsageError;
 }
 
 // The verb at the beginning of the words, and how many of them name it.
 const VerbInfo* FindVerb(const std::vector<std::string>& words, size_t* used) {
   for (const VerbInfo& verb : AllVerbs()) {
-    const std::string name = verb.name;
-    const size_t space = name.find(' ');
-    const bool two = space != std::string::npos;
-    if (words[0] != name.substr(0, space)) continue;
-    if (two && (words.size() < 2 || words[1] != name.substr(space + 1))) {
+    const std::vector<std::string> name = absl::StrSplit(verb.name, ' ');
+    if (words.size() < name.size() ||
+        !std::equal(name.begin(), name.end(), words.begin())) {
       continue;
     }
-    *used = two ? 2 : 1;
+    *used = name.size();
     return &verb;
   }
   return nullptr;

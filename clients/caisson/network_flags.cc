@@ -15,6 +15,7 @@ namespace caisson::cli {
 namespace {
 
 constexpr std::string_view kContainer = "container:";
+constexpr std::string_view kNamespace = "ns:";
 constexpr int64_t kMaxPort = 65535;
 
 // --- Networks --------------------------------------------------------------
@@ -118,11 +119,14 @@ std::string WithoutBrackets(const std::string& text) {
 }
 
 std::string AddNetwork(const std::string& text, v1::Network* network) {
+  const bool has_container = text.rfind(kContainer, 0) == 0;
+  const bool has_namespace = text.rfind(kNamespace, 0) == 0;
   const bool alone =
-      text == "none" || text == "host" || text.rfind(kContainer, 0) == 0;
+      text == "none" || text == "host" || has_container || has_namespace;
   const bool first = network->mode_case() == v1::Network::MODE_NOT_SET;
   if (!first && (alone || !network->has_attach())) {
-    return "--network: none, host and container:ID go with no other network";
+    return "--network: none, host, container:ID and ns:NAME go with no other "
+           "network";
   }
   if (text == "none") {
     network->set_none(true);
@@ -132,8 +136,18 @@ std::string AddNetwork(const std::string& text, v1::Network* network) {
     network->set_host(true);
     return "";
   }
-  if (alone) {
+  if (has_container) {
     network->set_container(text.substr(kContainer.size()));
+    return "";
+  }
+  if (has_namespace) {
+    const std::string name = text.substr(kNamespace.size());
+    // A path may be anybody's, a name is one of the service's.
+    if (!name.empty() && name.front() == '/') {
+      network->set_namespace_path(name);
+    } else {
+      network->set_namespace_(name);
+    }
     return "";
   }
   const size_t colon = std::min(text.find(':'), text.size());
@@ -210,8 +224,9 @@ std::string AddHost(const std::string& text, v1::Network* network) {
 
 void NetworkFlags::Declare(Flags* flags) {
   flags->Texts("--network,--net", &networks, "NETWORK",
-               "none, host, container:ID, or NAME[:ip=A,mac=M,alias=N,"
-               "interface=I], which may be repeated; default: default");
+               "none, host, container:ID, ns:NAME or ns:/PATH of a network "
+               "namespace, or NAME[:ip=A,mac=M,alias=N,interface=I], which "
+               "may be repeated; default: default");
   flags->Texts("-p,--publish", &publish, "[IP:][HOST:]CONTAINER[/PROTOCOL]",
                "lead a port of the host, by default of 127.0.0.1, to the "
                "container, as 8080:80");

@@ -32,6 +32,11 @@ TEST(NetworkFlagsTest, ModesStandAlone) {
   EXPECT_EQ(NetworkOf({"--network", "none"}), "none: true");
   EXPECT_EQ(NetworkOf({"--net", "host"}), "host: true");
   EXPECT_EQ(NetworkOf({"--network", "container:web"}), "container: \"web\"");
+  EXPECT_EQ(NetworkOf({"--network", "ns:lab"}), "namespace: \"lab\"");
+  EXPECT_EQ(NetworkOf({"--network", "ns:/run/netns/lab"}),
+            "namespace_path: \"/run/netns/lab\"");
+  EXPECT_THAT(NetworkOf({"--network", "ns:lab", "--network", "lan"}),
+              HasSubstr("no other network"));
   EXPECT_THAT(NetworkOf({"--network", "none", "--network", "lan"}),
               HasSubstr("no other network"));
   EXPECT_THAT(NetworkOf({"--network", "lan", "--network", "host"}),

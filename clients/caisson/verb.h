@@ -51,10 +51,11 @@ enum class Takes {
   kFirstContainer,  // the words behind it are none
   kNetwork,
   kNetworkThenContainer,  // one of each
+  kNetworkNamespace,
 };
 
 struct VerbInfo {
-  // One word, or two as in "system info".
+  // One word, or several as in "system info".
   const char* name;
   // What follows the name in the usage line.
   const char* usage;
@@ -64,6 +65,9 @@ struct VerbInfo {
 };
 
 const std::vector<VerbInfo>& AllVerbs();
+// The words that follow `start` in the names of verbs, each once; all first
+// words for the empty text.
+std::vector<std::string> NextWords(const std::string& start);
 
 // One function for each verb's file.
 std::unique_ptr<Verb> MakeAttach();
@@ -80,7 +84,11 @@ std::unique_ptr<Verb> MakeNetworkCreate();
 std::unique_ptr<Verb> MakeNetworkDisconnect();
 std::unique_ptr<Verb> MakeNetworkExplain();
 std::unique_ptr<Verb> MakeNetworkInspect();
+std::unique_ptr<Verb> MakeNetworkInterfaces();
 std::unique_ptr<Verb> MakeNetworkLs();
+std::unique_ptr<Verb> MakeNetworkNamespaceCreate();
+std::unique_ptr<Verb> MakeNetworkNamespaceLs();
+std::unique_ptr<Verb> MakeNetworkNamespaceRm();
 std::unique_ptr<Verb> MakeNetworkRm();
 std::unique_ptr<Verb> MakePort();
 std::unique_ptr<Verb> MakePs();

@@ -30,6 +30,9 @@ std::string LineOf(const v1::Event& event) {
   } else if (event.has_network()) {
     line += " " + IdText(event.network().id(), false) + " " +
             event.network().spec().name();
+  } else if (event.has_network_namespace()) {
+    line += " " + IdText(event.network_namespace().id(), false) + " " +
+            event.network_namespace().name();
   }
   for (const auto& [name, value] : event.attributes()) {
     line += " " + name + "=" + value;

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "clients/caisson/output.h"
 #include "clients/caisson/verb.h"
 #include "clients/cpp/error.h"
@@ -81,6 +84,17 @@ const std::vector<VerbInfo>& AllVerbs() {
       {"network disconnect", "NETWORK CONTAINER",
        "take a network away from a running container", MakeNetworkDisconnect,
        Takes::kNetworkThenContainer},
+      {"network interfaces", "[flags] CONTAINER",
+       "list the interfaces of a running container, and what passed through "
+       "them",
+       MakeNetworkInterfaces, Takes::kContainer},
+      {"network namespace create", "NAME",
+       "make a network namespace that has a name, as ip-netns(8) knows them",
+       MakeNetworkNamespaceCreate, Takes::kNothing},
+      {"network namespace ls", "[flags]", "list network namespaces",
+       MakeNetworkNamespaceLs, Takes::kNothing},
+      {"network namespace rm", "[flags] NAME...", "remove network namespaces",
+       MakeNetworkNamespaceRm, Takes::kNetworkNamespace},
       {"system info", "[flags]", "show the service, its host and its limits",
        MakeSystemInfo, Takes::kNothing},
       {"system audit", "[flags]",
@@ -94,6 +108,22 @@ const std::vector<VerbInfo>& AllVerbs() {
        MakeCompletion, Takes::kNothing},
   };
   return *all;
+}
+
+std::vector<std::string> NextWords(const std::string& start) {
+  const std::string prefix = start.empty() ? "" : start + " ";
+  std::vector<std::string> words;
+  for (const VerbInfo& verb : AllVerbs()) {
+    const std::string name = verb.name;
+    if (name.rfind(prefix, 0) != 0) continue;
+    const size_t end = name.find(' ', prefix.size());
+    std::string word = name.substr(
+        prefix.size(), end == std::string::npos ? end : end - prefix.size());
+    if (std::find(words.begin(), words.end(), word) == words.end()) {
+      words.push_back(std::move(word));
+    }
+  }
+  return words;
 }
 
 }  // namespace caisson::cli

@@ -201,6 +201,71 @@ TEST_F(CliNetworkTest, ANetworkInUseStays) {
   EXPECT_THAT(Cli({"network", "ls"}).out, Not(HasSubstr(" lan ")));
 }
 
+TEST_F(CliNetworkTest, NamespacesAreMadeJoinedListedAndRemoved) {
+  // The daemon's own, or the host would have files there.
+  ProcessOptions mount;
+  mount.argv = {"/usr/bin/env",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                "nsenter",
+                absl::StrCat("--mount=/proc/", daemon().pid(), "/ns/mnt"),
+                "sh",
+                "-euc",
+                "mkdir -p /run/netns; mount -t tmpfs netns /run/netns"};
+  ASSERT_EQ(RunProgram(mount).status, 0);
+  ProcessResult result = Cli({"network", "namespace", "create", "lab"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "lab\n");
+  EXPECT_EQ(Run({"--rm", "--network", "ns:lab", "ls", "/sys/class/net"}).out,
+            "lo\n");
+  const std::string id = RunDetached(
+      {"--name", "web", "--network", "ns:/run/netns/lab", "sleep", "1000000"});
+  RunDetached({"--name", "db", "--network", "ns:lab", "sleep", "1000000"});
+  EXPECT_THAT(Cli({"network", "namespace", "ls"}).out,
+              MatchesRegex("NAME .*\nlab +/run/netns/lab +[0-9]+ .* ago +"
+                           "[0-9a-f]{12} *\n"));
+  EXPECT_EQ(Cli({"network", "namespace", "ls", "-q", "--prefix", "la"}).out,
+            "lab\n");
+  EXPECT_THAT(Cli({"network", "namespace", "ls", "--format", "json"}).out,
+              AllOf(StartsWith("["), HasSubstr("\"name\": \"lab\"")));
+  EXPECT_THAT(Cli({"explain", "db"}).out, HasSubstr("/run/netns/lab"));
+  EXPECT_THAT(Cli({"inspect", "db"}).out, HasSubstr("\"namespace\": \"lab\""));
+  result = Cli({"network", "namespace", "rm", "lab"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err, StartsWith("caisson: remove network namespace lab: "
+                                     "container '"));
+  EXPECT_EQ(Cli({"rm", "-f", "web", "db"}).status, 0);
+  EXPECT_EQ(Cli({"network", "namespace", "rm", "lab"}).out, "lab\n");
+  EXPECT_EQ(Cli({"network", "namespace", "rm", "lab"}).status, 1);
+  EXPECT_EQ(Cli({"network", "namespace", "rm", "-f", "lab"}).status, 0);
+  EXPECT_THAT(Run({"--rm", "--network", "ns:lab", "true"}).err,
+              HasSubstr("no network namespace 'lab'"));
+  EXPECT_THAT(Cli({"events", "--after", "0", "--until-now", "--type",
+                   "network_namespace.*"})
+                  .out,
+              MatchesRegex("(.|\n)*.created [0-9a-f]{12} lab\n"
+                           "(.|\n)*.deleted [0-9a-f]{12} lab\n"));
+  EXPECT_THAT(Cli({"network", "namespace"}).err,
+              HasSubstr("is followed by one of: create, ls, rm"));
+  EXPECT_EQ(Cli({"network", "namespace", "--help"}).status, 0);
+  // The mount of the directory stays, as it does after ip-netns(8).
+  TakeBaseline();
+}
+
+TEST_F(CliNetworkTest, InterfacesAreListedWithWhatPassedThrough) {
+  const std::string lan = Make("lan", {"--subnet", "10.77.0.0/24"});
+  const std::string id = RunDetached({"--network", "lan", "sleep", "1000000"});
+  EXPECT_THAT(
+      Cli({"network", "interfaces", id.substr(0, 8)}).out,
+      AllOf(MatchesRegex("NAME +STATE +MTU .*\nlo +unknown +65536 (.|\n)*"),
+            MatchesRegex("(.|\n)*\neth0 +up .* [0-9a-f:]{17} +" +
+                         lan.substr(0, 12) + " +10.77.0.2/24(.|\n)*")));
+  EXPECT_THAT(Cli({"network", "interfaces", "--format", "json", id}).out,
+              AllOf(HasSubstr("\"rxBytes\": "), HasSubstr("\"eth0\"")));
+  const ProcessResult refused = Cli({"network", "interfaces", "nobody"});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("no container 'nobody'"));
+}
+
 TEST_F(CliNetworkTest, EventsTellOfNetworks) {
   Make("lan", {"--subnet", "10.77.0.0/24"});
   EXPECT_EQ(Cli({"network", "rm", "lan"}).status, 0);

@@ -75,6 +75,16 @@ container_survives_daemon_restart() {
     caisson exec unit-test sh -c 'echo inside' | grep -qx inside
 }
 
+# The unit must not have mounts of its own, or nobody else would see the name.
+namespace_is_the_hosts() {
+  caisson network namespace create unit-lab &&
+    ip netns exec unit-lab ip link show lo | grep -q UP &&
+    caisson run --rm --network ns:unit-lab --rootfs $root sh -c 'echo inside' |
+    grep -qx inside &&
+    caisson network namespace rm unit-lab &&
+    ! [ -e /run/netns/unit-lab ]
+}
+
 container_is_removed() {
   caisson rm -f unit-test && caisson system audit
 }
@@ -96,6 +106,7 @@ step Start units_start
 step RunAndExec container_starts
 step ContainerIsInTheContainersUnit container_is_in_the_containers_unit
 step ContainerSurvivesDaemonRestart container_survives_daemon_restart
+step NamespaceIsTheHosts namespace_is_the_hosts
 step RemoveAndAudit container_is_removed
 step Stop units_stop
 step StartAgain units_start_again
