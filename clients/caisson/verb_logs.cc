@@ -49,9 +49,8 @@ class LogsVerb : public Verb {
                                return StreamOf(context, id, request);
                              });
     }
-    return status.ok() || reader_gone_
-               ? 0
-               : context->Fail("logs of " + words_[0], status);
+    return status.ok() || over_ ? 0
+                                : context->Fail("logs of " + words_[0], status);
   }
 
  private:
@@ -108,8 +107,10 @@ class LogsVerb : public Verb {
         context->connection().containers().StreamLogs(&client_context, request);
     v1::StreamLogsResponse response;
     while (reader->Read(&response)) {
-      if (!Print(response)) {
-        reader_gone_ = true;
+      // Nobody reads any more, or the only container was deleted: the stream
+      // would go on, for others that match.
+      if (!Print(response) || (follow_ && response.has_container_end())) {
+        over_ = true;
         client_context.TryCancel();
       }
     }
@@ -138,7 +139,7 @@ class LogsVerb : public Verb {
   bool follow_ = false;
   bool timestamps_ = false;
   bool exec_ = false;
-  bool reader_gone_ = false;
+  bool over_ = false;
   std::string tail_;
   std::string since_;
   std::string until_;

@@ -71,13 +71,14 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
 
  private:
   struct Tail {
-    Tail(std::string name, std::shared_ptr<OutputSource> source,
-         OutputOptions options)
-        : container(std::move(name)),
-          cursor(std::move(source), std::move(options)) {}
+    Tail(Input input, OutputOptions options)
+        : container(std::move(input.container)),
+          cursor(std::move(input.source), std::move(options)),
+          on_caught_up(std::move(input.on_caught_up)) {}
 
     const std::string container;
     OutputCursor cursor;
+    const std::function<void(int64_t)> on_caught_up;
     // Records from then on are no history.
     const int64_t live_from_ns = absl::ToUnixNanos(absl::Now());
     bool done = false;
@@ -88,8 +89,7 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
     if (cancelled_ || !containers_.insert(input.container).second) return;
     OutputOptions options = options_;
     options.from = input.from;
-    tails_.push_back(std::make_shared<Tail>(std::move(input.container),
-                                            std::move(input.source), options));
+    tails_.push_back(std::make_shared<Tail>(std::move(input), options));
     history_.push_back(tails_.back());
   }
 
@@ -198,6 +198,7 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
                         std::optional<int64_t> before_ns, MergedBatch* batch) {
     StopWaiting(tail.get());
     const uint64_t generation = tail->cursor.source().generation();
+    const OutputSource::State state = tail->cursor.source().state();
     absl::StatusOr<std::optional<OutputItem>> item =
         tail->cursor.Read(Room(), before_ns);
     if (!item.ok()) return base::Annotate(item.status(), tail->container);
@@ -215,6 +216,11 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
     ready_.remove(tail);
     if (tail->cursor.source().Watch() || !WaitBeyond(tail, generation)) {
       ready_.push_back(tail);
+      return absl::OkStatus();
+    }
+    // Nothing has changed since the state was read.
+    if (tail->on_caught_up && !state.running && state.exit != nullptr) {
+      tail->on_caught_up(state.exit->run);
     }
     return absl::OkStatus();
   }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,6 +35,10 @@ class MergedReader {
     std::string container;
     std::shared_ptr<OutputSource> source;
     OutputFrom from;  // a client's position, or what the request asks for
+    // With `follow`: called when all output of a run that has ended was read,
+    // so that its files are needed no more. On the pool; must only post. May be
+    // empty.
+    std::function<void(int64_t run)> on_caught_up = {};
   };
   using BatchCallback = absl::AnyInvocable<void(absl::StatusOr<MergedBatch>)>;
 

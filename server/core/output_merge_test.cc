@@ -186,6 +186,30 @@ TEST_F(MergedReaderTest, FollowingGoesOnUntilContainersAreRemoved) {
   EXPECT_THAT(items, ElementsAre("a: end"));
 }
 
+TEST_F(MergedReaderTest, TellsWhenItHasAllOfARunThatHasEnded) {
+  std::promise<int64_t> caught_up;
+  MergedReader::Input input = Input("a", &a_);
+  input.on_caught_up = [&caught_up](int64_t run) { caught_up.set_value(run); };
+  std::future<int64_t> run = caught_up.get_future();
+  a_.log.Out("one\n", 100);
+  auto reader = Open({input}, true);
+  std::vector<std::string> items;
+  Describe(*Next(reader.get()).get(), &items);
+  EXPECT_THAT(items, ElementsAre("a: one\n"));
+  a_.log.Out("two\n");
+  auto exit = std::make_shared<store::ExitInfo>();
+  exit->run = 7;
+  a_.source->SetExited(exit);
+  Describe(*Next(reader.get()).get(), &items);
+  EXPECT_THAT(items, ElementsAre("a: one\n", "a: two\n"));
+  std::future<BatchOr> next = Next(reader.get());
+  EXPECT_EQ(run.get(), 7);
+  a_.source->SetRemoved();
+  items.clear();
+  Describe(*next.get(), &items);
+  EXPECT_THAT(items, ElementsAre("a: end"));
+}
+
 TEST_F(MergedReaderTest, ContainersThatBeginToMatchJoin) {
   auto reader = Open({}, true);
   std::future<BatchOr> next = Next(reader.get());

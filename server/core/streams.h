@@ -6,7 +6,8 @@
 //    (the process waits for it) and its loss runs the on-disconnect policy;
 //    a retry with the same request_id takes all of that over (supersedes);
 //  - input comes from the newest stream that writes;
-//  - delete-after-exit waits for streams that were open at the exit.
+//  - delete-after-exit waits for streams that were open at the exit, until
+//    they are over or have caught up.
 //
 // Process: caissond. Thread: any; nothing blocks. One stream's calls need not
 // be serialised, but WriteStdin calls must not overlap.
@@ -73,6 +74,10 @@ class Session {
 
   // As KillContainer and KillExec, but OK when the process is gone.
   virtual void Kill(SignalArgs args, DoneCallback callback) = 0;
+
+  // A stream that goes on beyond the exit of `run` has all output before it:
+  // nothing has to be kept for it.
+  virtual void CaughtUp(int64_t run) = 0;
 
   // The stream is over. The first call counts.
   virtual void Leave(StreamEnd end) = 0;

@@ -70,6 +70,10 @@ class FakeSession : public core::Session {
     }
     callback(absl::OkStatus());
   }
+  void CaughtUp(int64_t run) override {
+    absl::MutexLock lock(&mutex_);
+    caught_up_run_ = run;
+  }
   void Leave(core::StreamEnd end) override {
     absl::MutexLock lock(&mutex_);
     if (!end_) end_ = end;
@@ -113,6 +117,10 @@ class FakeSession : public core::Session {
     absl::MutexLock lock(&mutex_);
     return signal_;
   }
+  int64_t caught_up_run() const {
+    absl::MutexLock lock(&mutex_);
+    return caught_up_run_;
+  }
   std::optional<core::StreamEnd> end() const {
     absl::MutexLock lock(&mutex_);
     return end_;
@@ -130,6 +138,7 @@ class FakeSession : public core::Session {
   int closes_ ABSL_GUARDED_BY(mutex_) = 0;
   int rows_ ABSL_GUARDED_BY(mutex_) = 0;
   std::string signal_ ABSL_GUARDED_BY(mutex_);
+  int64_t caught_up_run_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<core::StreamEnd> end_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -67,20 +67,10 @@ absl::Status LogsStream::OpenExec() {
       backend_->store->catalog().ExecById(request_.exec);
   CAISSON_ASSIGN_OR_RETURN(core::SessionPtr session,
                            backend_->execs->OpenLogs(request_.exec));
-  core::MergedReader::Input input;
-  input.container = exec == nullptr ? "" : exec->container_id;
-  input.source = session->output();
-  input.from = request_.options.from;
-  const auto position = request_.positions.find(input.container);
-  if (position != request_.positions.end()) {
-    input.from = core::OutputFrom();
-    input.from.offset = position->second;
-  }
-  {
-    absl::MutexLock lock(&mutex_);
-    sessions_[request_.exec] = std::move(session);
-  }
   std::vector<core::MergedReader::Input> inputs;
+  CAISSON_ASSIGN_OR_RETURN(
+      core::MergedReader::Input input,
+      InputOf(exec == nullptr ? "" : exec->container_id, std::move(session)));
   inputs.push_back(std::move(input));
   reader_ = core::MergedReader::Create(backend_->output, std::move(inputs),
                                        request_.options, request_.follow);
@@ -104,7 +94,7 @@ absl::Status LogsStream::OpenContainers() {
     CAISSON_ASSIGN_OR_RETURN(const store::ContainerPage found,
                              catalog.List(request_.filter, page));
     for (const store::ContainerPtr& record : found.containers) {
-      auto input = InputOf(record->id);
+      auto input = OpenContainer(record->id);
       // Deleted since: nothing to read any more.
       if (input.ok()) inputs.push_back(*std::move(input));
     }
@@ -124,14 +114,24 @@ absl::Status LogsStream::OpenContainers() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<core::MergedReader::Input> LogsStream::InputOf(
+absl::StatusOr<core::MergedReader::Input> LogsStream::OpenContainer(
     const std::string& container) {
   CAISSON_ASSIGN_OR_RETURN(core::SessionPtr session,
                            backend_->containers->OpenLogs(container));
+  return InputOf(container, std::move(session));
+}
+
+absl::StatusOr<core::MergedReader::Input> LogsStream::InputOf(
+    const std::string& container, core::SessionPtr session) {
   core::MergedReader::Input input;
   input.container = container;
   input.source = session->output();
   input.from = request_.options.from;
+  // So that a container that is deleted after its exit does not wait for a
+  // stream that waits for its deletion.
+  input.on_caught_up = [weak = std::weak_ptr(session)](int64_t run) {
+    if (const auto alive = weak.lock()) alive->CaughtUp(run);
+  };
   const auto position = request_.positions.find(container);
   if (position != request_.positions.end()) {
     input.from = core::OutputFrom();
@@ -160,7 +160,7 @@ void LogsStream::OnEvents(absl::StatusOr<core::EventBatch> batch) {
       if (over_) return;
       if (sessions_.count(id) > 0) continue;
     }
-    auto input = InputOf(id);
+    auto input = OpenContainer(id);
     if (!input.ok()) continue;  // gone already
     // It is new: all that it wrote is news.
     if (input->from.kind != core::OutputFrom::Kind::kOffset) {
@@ -195,10 +195,28 @@ void LogsStream::Fetch() {
 void LogsStream::OnBatch(absl::StatusOr<core::MergedBatch> batch) {
   if (!batch.ok()) return FinishWith(batch.status());
   const bool finished = batch->finished;
+  for (const core::MergedItem& item : batch->items) {
+    if (std::holds_alternative<core::OutputEnd>(item.item)) {
+      LeaveContainer(item.container);
+    }
+  }
   std::vector<grpc::ByteBuffer> messages = encoder_->Encode(*std::move(batch));
   if (!finished) return Deliver(std::move(messages));
   for (grpc::ByteBuffer& message : messages) Push(std::move(message));
   FinishWith(absl::OkStatus());
+}
+
+// Nothing more comes from it.
+void LogsStream::LeaveContainer(const std::string& container) {
+  core::SessionPtr session;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto at = sessions_.find(container);
+    if (at == sessions_.end()) return;
+    session = std::move(at->second);
+    sessions_.erase(at);
+  }
+  session->Leave(core::StreamEnd::kDetached);
 }
 
 void LogsStream::OnCancel() {

@@ -41,9 +41,12 @@ class LogsStream final
   absl::Status Open(const Door& door, const grpc::ByteBuffer& request);
   absl::Status OpenExec();
   absl::Status OpenContainers();
-  // The reader's input for one container; keeps the session.
-  absl::StatusOr<core::MergedReader::Input> InputOf(
+  absl::StatusOr<core::MergedReader::Input> OpenContainer(
       const std::string& container);
+  // The reader's input for one container, or its exec; keeps the session.
+  absl::StatusOr<core::MergedReader::Input> InputOf(
+      const std::string& container, core::SessionPtr session);
+  void LeaveContainer(const std::string& container);
   void WatchForMore();
   void OnEvents(absl::StatusOr<core::EventBatch> batch);
   void StartHeartbeat();
@@ -63,6 +66,7 @@ class LogsStream final
 
   absl::Mutex mutex_;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
+  // By container.
   std::map<std::string, core::SessionPtr> sessions_ ABSL_GUARDED_BY(mutex_);
 };
 

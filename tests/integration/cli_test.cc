@@ -325,6 +325,19 @@ TEST_F(CliTest, LogsSelectAndFollow) {
               MatchesRegex("20..-..-..T..:..:..[.0-9]+Z late\n"));
 }
 
+TEST_F(CliTest, FollowedLogsEndWithAContainerThatIsRemoved) {
+  RunDetached({"--rm", "--name", "short", "sh", "-c",
+               "trap 'echo two; exit 0' TERM; echo one; while :; do sleep 0.1; "
+               "done"});
+  Interactive follow(Command({"logs", "-f", "short"}),
+                     Interactive::Stdio::kPipes);
+  EXPECT_TRUE(follow.WaitFor("one\n"));
+  EXPECT_EQ(Cli({"kill", "-s", "TERM", "short"}).status, 0);
+  EXPECT_TRUE(follow.WaitFor("two\n"));
+  EXPECT_EQ(follow.Wait(), 0);
+  EXPECT_EQ(Cli({"ps", "-a", "-q"}).out, "");
+}
+
 TEST_F(CliTest, EventsTellWhatHappened) {
   RunDetached({"--name", "short", "true"});
   Cli({"wait", "short"});

@@ -456,6 +456,32 @@ TEST_F(ContainersTest, DeleteAfterExitWaitsForTheStreams) {
   EXPECT_EQ(catalog().Find("web"), nullptr);
 }
 
+TEST_F(ContainersTest, DeleteAfterExitWaitsUntilFollowersHaveCaughtUp) {
+  RunArgs args = {.spec = Spec("web"), .request = {}, .on_disconnect = {}};
+  args.spec.delete_after_exit = absl::ZeroDuration();
+  FakeShimPtr shim;
+  Started started = RunNew(&shim, std::move(args));
+  started.session->Leave(StreamEnd::kDetached);
+  const absl::StatusOr<SessionPtr> logs = containers().OpenLogs("web");
+  ASSERT_TRUE(logs.ok());
+  Result<WaitResult> deleted;
+  const CallPtr wait = containers().Wait(
+      {.container = "web", .condition = WaitCondition::kDeleted, .run = {}},
+      deleted.Take());
+  shim->ExitedWith(0);
+  WaitExited("web");
+  (*logs)->CaughtUp(0);  // with another run
+  Result<ContainerPtr> later;
+  containers().Stop(
+      {.container = "web", .signal = "", .timeout = {}, .request_id = ""},
+      later.Take());
+  EXPECT_TRUE(later.Get().ok());
+  EXPECT_FALSE(deleted.IsReady());
+  (*logs)->CaughtUp(1);
+  EXPECT_TRUE(deleted.Get().ok());
+  EXPECT_TRUE((*logs)->output()->state().removed);
+}
+
 TEST_F(ContainersTest, DeleteAfterExitWaitsForARunThatMayComeBack) {
   RunArgs args = {
       .spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};

@@ -60,6 +60,11 @@ void HubSession::Kill(SignalArgs args, DoneCallback callback) {
   });
 }
 
+void HubSession::CaughtUp(int64_t run) {
+  hub_->queue().Post(
+      [hub = hub_, number = number_, run] { hub->CaughtUp(number, run); });
+}
+
 void HubSession::Leave(StreamEnd end) {
   if (left_.exchange(true)) return;
   hub_->queue().Post(

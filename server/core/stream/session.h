@@ -31,6 +31,7 @@ class HubSession final : public Session {
   void CloseStdin() override;
   void Resize(spec::TerminalSize size, DoneCallback callback) override;
   void Kill(SignalArgs args, DoneCallback callback) override;
+  void CaughtUp(int64_t run) override;
   void Leave(StreamEnd end) override;
 
  private:

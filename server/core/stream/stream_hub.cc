@@ -291,6 +291,14 @@ void StreamHub::Kill(SignalArgs args, DoneCallback callback) {
   kill_(std::move(args), std::move(callback));
 }
 
+void StreamHub::CaughtUp(uint64_t session, int64_t run) {
+  const std::shared_ptr<const store::ExitInfo> exit = source_->state().exit;
+  if (exit == nullptr || exit->run != run) return;  // another one has ended
+  if (undelivered_.erase(session) > 0 && delivery_listener_) {
+    delivery_listener_();
+  }
+}
+
 void StreamHub::Leave(uint64_t session, StreamEnd end) {
   const auto at = streams_.find(session);
   if (at == streams_.end()) return;

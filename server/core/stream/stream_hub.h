@@ -79,7 +79,8 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   bool has_run() const { return started_; }
   const std::shared_ptr<OutputSource>& source() const { return source_; }
 
-  // Some stream that was open at the exit has not got its last message.
+  // Some stream that was open at the exit has not got its last message, or all
+  // that is before it.
   bool AwaitsDelivery() const { return !undelivered_.empty(); }
   // The owner was lost before it got its last message: it may come back.
   bool OwnerLost() const { return owner_lost_; }
@@ -95,6 +96,7 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   void Kill(SignalArgs args, DoneCallback callback);
   void Listen(uint64_t session,
               absl::AnyInvocable<void(StdinProgress)> listener);
+  void CaughtUp(uint64_t session, int64_t run);
   void Leave(uint64_t session, StreamEnd end);
   SerialQueue& queue() { return *queue_; }
 
