@@ -91,7 +91,7 @@ absl::Status SessionStream::OnMessage(const grpc::ByteBuffer& message,
     case pb::AttachContainerRequest::kStdin:
       return OnStdin(request.mutable_stdin(), read_on);
     case pb::AttachContainerRequest::kCloseStdin:
-      if (auto feed = stdin_feed()) feed->AddEnd(false);
+      if (auto feed = stdin_feed()) *read_on = feed->AddEnd(false);
       return absl::OkStatus();
     case pb::AttachContainerRequest::kResize:
     case pb::AttachContainerRequest::kKill:

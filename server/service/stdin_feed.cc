@@ -5,26 +5,25 @@
 namespace caisson::service {
 
 bool StdinFeed::Add(std::optional<int64_t> offset, std::string bytes) {
+  return AddPiece({offset, std::move(bytes), false, false});
+}
+
+bool StdinFeed::AddEnd(bool half_close) {
+  return AddPiece({std::nullopt, "", true, half_close});
+}
+
+bool StdinFeed::AddPiece(Piece piece) {
   bool more = false;
   {
     absl::MutexLock lock(&mutex_);
     if (stopped_) return true;
-    bytes_ += bytes.size();
-    pieces_.push_back({offset, std::move(bytes), false, false});
+    bytes_ += piece.size();
+    pieces_.push_back(std::move(piece));
     more = bytes_ < kWindowBytes;
     paused_ = !more;
   }
   GiveNext();
   return more;
-}
-
-void StdinFeed::AddEnd(bool half_close) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (stopped_) return;
-    pieces_.push_back({std::nullopt, "", true, half_close});
-  }
-  GiveNext();
 }
 
 void StdinFeed::GiveNext() {
@@ -35,7 +34,7 @@ void StdinFeed::GiveNext() {
       if (giving_ || stopped_ || pieces_.empty()) return;
       piece = std::move(pieces_.front());
       pieces_.pop_front();
-      bytes_ -= piece.bytes.size();
+      bytes_ -= piece.size();
       giving_ = !piece.end;
     }
     if (!piece.end) {
@@ -60,20 +59,27 @@ void StdinFeed::End(bool half_close) {
 }
 
 void StdinFeed::OnTaken(const absl::Status& status) {
-  std::function<void()> on_room;
   std::function<void(absl::Status)> on_error;
   {
     absl::MutexLock lock(&mutex_);
     giving_ = false;
     if (stopped_) return;
     if (!status.ok()) on_error = hooks_.on_error;
-    if (paused_ && bytes_ < kWindowBytes) {
-      paused_ = false;
-      on_room = hooks_.on_room;
-    }
   }
   if (on_error) return on_error(status);
   GiveNext();
+  TellRoom();
+}
+
+// After GiveNext: ends are taken at once, so there may be no later moment.
+void StdinFeed::TellRoom() {
+  std::function<void()> on_room;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (stopped_ || !paused_ || bytes_ >= kWindowBytes) return;
+    paused_ = false;
+    on_room = hooks_.on_room;
+  }
   if (on_room) on_room();
 }
 

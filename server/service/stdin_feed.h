@@ -28,6 +28,8 @@ class StdinFeed : public std::enable_shared_from_this<StdinFeed> {
   // So much may wait for the process while the stream goes on reading, so that
   // a kill or a resize behind it is seen.
   static constexpr size_t kWindowBytes = 1 << 20;
+  // What a piece counts besides its bytes: empty ones take memory as well.
+  static constexpr size_t kPieceBytes = 128;
 
   struct Hooks {
     std::function<void()> on_room;  // after Add said no: read on
@@ -42,10 +44,10 @@ class StdinFeed : public std::enable_shared_from_this<StdinFeed> {
   // Returns whether the stream may go on reading at once.
   bool Add(std::optional<int64_t> offset, std::string bytes);
 
-  // The end of the input, behind everything added. With `half_close` it is
-  // inferred from the end of the requests and must not happen for a client
-  // that is lost.
-  void AddEnd(bool half_close);
+  // The end of the input, behind everything added; a terminal may get many.
+  // With `half_close` it is inferred from the end of the requests and must not
+  // happen for a client that is lost. Returns as Add.
+  bool AddEnd(bool half_close);
 
   // Drops what waits and the hooks; callbacks find nothing to do.
   void Stop();
@@ -56,17 +58,21 @@ class StdinFeed : public std::enable_shared_from_this<StdinFeed> {
     std::string bytes;
     bool end = false;
     bool half_close = false;
+
+    size_t size() const { return bytes.size() + kPieceBytes; }
   };
 
+  bool AddPiece(Piece piece);
   void GiveNext();
   void OnTaken(const absl::Status& status);
+  void TellRoom();
   void End(bool half_close);
 
   const core::SessionPtr session_;
   absl::Mutex mutex_;
   Hooks hooks_ ABSL_GUARDED_BY(mutex_);
   std::deque<Piece> pieces_ ABSL_GUARDED_BY(mutex_);
-  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of the pieces, see kPieceBytes
   bool giving_ ABSL_GUARDED_BY(mutex_) = false;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
