@@ -49,7 +49,7 @@ bool FormatPath(char* out, size_t size, const char* prefix, uint64_t number,
   const size_t head = strlen(prefix);
   const size_t tail = strlen(suffix);
   if (head + count + tail >= size) return false;
-  memcpy(out, prefix, head);
+  memcpy(out, prefix, head);  // NOLINT(bugprone-not-null-terminated-result)
   memcpy(out + head, digits, count);
   memcpy(out + head + count, suffix, tail + 1);
   return true;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kLogBytes = 64 << 20;
 
-void BM_ReadLog(benchmark::State& state) {
+void ReadLog(benchmark::State& state) {
   TestLog log;
   LogWriter writer;
   const base::UniqueFd directory = log.OpenDirectory();
@@ -33,7 +33,7 @@ void BM_ReadLog(benchmark::State& state) {
     }
     written += static_cast<int64_t>(block.size());
   }
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     LogReader reader(log.OpenDirectory());
     LogChunk chunk;
     LogGap gap;
@@ -44,7 +44,7 @@ void BM_ReadLog(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * written);
 }
-BENCHMARK(BM_ReadLog)->Arg(2)->Arg(80)->Arg(4096)->Arg(16384);
+BENCHMARK(ReadLog)->Arg(2)->Arg(80)->Arg(4096)->Arg(16384);
 
 }  // namespace
 }  // namespace caisson::record

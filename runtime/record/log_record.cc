@@ -123,8 +123,9 @@ void FormatLogPrefix(const LogPrefix& prefix, char* out) noexcept {
   out[19] = '.';
   PutDigits(out + 20, 9, prefix.time_ns % kNsPerSecond);
   out[29] = 'Z';
-  memcpy(out + 30,
-         prefix.stream == LogStream::kStdout ? " stdout " : " stderr ", 8);
+  const char* const stream =
+      prefix.stream == LogStream::kStdout ? " stdout " : " stderr ";
+  memcpy(out + 30, stream, 8);  // NOLINT(bugprone-not-null-terminated-result)
   out[38] = prefix.partial ? 'P' : 'F';
   out[39] = ' ';
 }

@@ -20,8 +20,6 @@
 namespace caisson::record {
 namespace {
 
-using ::testing::ElementsAre;
-
 constexpr int64_t kTime = 1'700'000'000'123'456'789;
 
 class LogWriterTest : public testing::Test {

@@ -88,7 +88,7 @@ TEST(OciProfileTest, SaysWhereTheProblemIs) {
   const struct {
     const char* json;
     const char* problem;
-  } kCases[] = {
+  } cases[] = {
       {"", "is not JSON"},
       {"[]", "must be an object"},
       {"{}", "defaultAction"},
@@ -124,7 +124,7 @@ TEST(OciProfileTest, SaysWhereTheProblemIs) {
             "args": [{"index": 0, "op": "=="}]}]})",
        "args[0].op"},
   };
-  for (const auto& [json, problem] : kCases) {
+  for (const auto& [json, problem] : cases) {
     EXPECT_THAT(
         OciSeccompFilter(json),
         StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(problem)))
