@@ -68,7 +68,10 @@ absl::StatusOr<Observed> Observe(Socket* host) {
 absl::StatusOr<Observed> ObserveForAttach(Socket* host,
                                           const Network& network) {
   Observed observed;
-  if (network.driver == Driver::kPtp) return observed;
+  if (network.driver == Driver::kPtp) {
+    CAISSON_RETURN_IF_ERROR(AddSysctl(kForward6, &observed));
+    return observed;
+  }
   CAISSON_RETURN_IF_ERROR(AddLink(host, BridgeName(network), &observed));
   if (network.driver == Driver::kBridge) {
     CAISSON_RETURN_IF_ERROR(AddBridgeCalls(&observed));

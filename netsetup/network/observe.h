@@ -18,7 +18,7 @@ namespace caisson::netsetup {
 // All of the host, in four dumps: for a network that is made, and at start.
 absl::StatusOr<Observed> Observe(Socket* host);
 
-// What PlanAttach reads and no more: one link, one sysctl.
+// What PlanAttach reads and no more: at most one link and one sysctl.
 absl::StatusOr<Observed> ObserveForAttach(Socket* host, const Network& network);
 
 // What PlanDetach reads of the host.

@@ -73,8 +73,8 @@ Plan PlanDestroyNetwork(std::string_view instance, const Network& network,
 
 // Everything that an endpoint has, in the container and on the host, from
 // nothing. Reads the bridge or the interface of the network, the sysctls
-// kBridgeCalls, and of `inside_routes` default routes that have taken the place
-// of its own: they go.
+// kBridgeCalls and net/ipv6/conf/all/forwarding, and of `inside_routes` default
+// routes that have taken the place of its own: they go.
 //   NOT_FOUND       bridge or interface is not there
 //   ALREADY_EXISTS  somebody else's link has the bridge's name
 absl::StatusOr<Plan> PlanAttach(std::string_view instance,

@@ -18,6 +18,7 @@ namespace {
 using base::StrCat;
 using plan_parts::Bury;
 
+constexpr char kForward6[] = "net/ipv6/conf/all/forwarding";
 // lo is 1.
 constexpr int kFirstIndex = 2;
 constexpr int kMostIndexes = 100;
@@ -182,6 +183,13 @@ class AttachPlanner {
 
   void AttachRouted() {
     Host(Veth(network_.mtu));
+    // As a bridge of ours has them, and before it is up: what a container sends
+    // shall be no router to the host, nor come from where it is not.
+    const std::string& name = host_link_.name;
+    Host(SetSysctl{{StrCat("net/ipv4/conf/", name, "/rp_filter"), "2"}});
+    if (!observed_.Sysctl(kForward6).empty()) {
+      Host(SetSysctl{{StrCat("net/ipv6/conf/", name, "/accept_ra"), "0"}});
+    }
     Host(ChangeLink{
         .link = host_link_,
         .change = {.up = true, .alias = tag_, .no_address_generation = true}});

@@ -359,13 +359,17 @@ TEST(PlanAttachTest, TheDefaultRouteAlone) {
 TEST(PlanAttachTest, PtpHasOnlyItsGatewayOnTheLink) {
   Endpoint endpoint = TestEndpoint();
   endpoint.addresses.pop_back();
+  Observed observed;
+  observed.sysctls = {{"net/ipv6/conf/all/forwarding", "0"}};
   CAISSON_ASSERT_OK_AND_ASSIGN(
       const Plan plan,
-      PlanAttach(kInstance, NetworkOf(Driver::kPtp), endpoint, {}));
+      PlanAttach(kInstance, NetworkOf(Driver::kPtp), endpoint, observed));
   EXPECT_THAT(
       Lines(plan),
       ElementsAre(
           "host: create veth cvfedcba98765 with peer eth0 in the container",
+          "host: write sysctl net/ipv4/conf/cvfedcba98765/rp_filter = 2",
+          "host: write sysctl net/ipv6/conf/cvfedcba98765/accept_ra = 0",
           "host: set link cvfedcba98765: up, tag "
           "'caisson:ab12:endpoint:fedcba9876543210fedcba9876543210', "
           "no link-local address of its own",

@@ -45,6 +45,8 @@ std::string TermText(const Term& term) {
       return "meta nfproto ipv6";
     case TermKind::kNoInput:
       return "iif 0";
+    case TermKind::kFromLoopback4:
+      return "ip saddr 127.0.0.0/8";
     case TermKind::kToLoopback4:
       return "ip daddr 127.0.0.0/8";
     case TermKind::kToLoopback6:

@@ -79,6 +79,7 @@ void MatchFamily(nftnl_rule* rule, uint8_t family) {
   CompareByte(rule, family);
 }
 
+constexpr uint32_t kSource4Offset = 12;
 constexpr uint32_t kDestination4Offset = 16;
 constexpr uint32_t kDestination6Offset = 24;
 constexpr uint32_t kDestinationPortOffset = 2;
@@ -89,10 +90,10 @@ void MatchNoInput(nftnl_rule* rule) {
   Compare(rule, NFT_CMP_EQ, &none, sizeof(none));
 }
 
-void MatchLoopback4(nftnl_rule* rule) {
+// Of an address in the header.
+void MatchLoopback4(nftnl_rule* rule, uint32_t offset) {
   MatchFamily(rule, NFPROTO_IPV4);
-  LoadPayload(rule, NFT_PAYLOAD_NETWORK_HEADER, kDestination4Offset, 1,
-              NFT_REG_1);
+  LoadPayload(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, 1, NFT_REG_1);
   CompareByte(rule, 127);
 }
 
@@ -215,8 +216,10 @@ void AppendMatch(const Term& term, nftnl_rule* rule) {
       return MatchFamily(rule, NFPROTO_IPV6);
     case TermKind::kNoInput:
       return MatchNoInput(rule);
+    case TermKind::kFromLoopback4:
+      return MatchLoopback4(rule, kSource4Offset);
     case TermKind::kToLoopback4:
-      return MatchLoopback4(rule);
+      return MatchLoopback4(rule, kDestination4Offset);
     case TermKind::kToLoopback6:
       return MatchLoopback6(rule);
     case TermKind::kToHost:

@@ -90,9 +90,12 @@ constexpr Term kAcceptIngress[] = {{T::kOutputIn, SetId::kIngress},
                                    {T::kAccept}};
 constexpr Term kDropRest[] = {{T::kDrop}};
 
-// A bridge with route_localnet would let containers in at 127.0.0.1.
-constexpr Term kDropLoopback[] = {
+// A bridge with route_localnet would let containers in at 127.0.0.1, and from
+// there.
+constexpr Term kDropToLoopback[] = {
     {T::kInputIn, SetId::kNets}, {T::kToLoopback4}, {T::kDrop}};
+constexpr Term kDropFromLoopback[] = {
+    {T::kInputIn, SetId::kNets}, {T::kFromLoopback4}, {T::kDrop}};
 
 // What is bound to 127.0.0.1 is for this host alone, also where somebody set
 // route_localnet on the interface to the outside.
@@ -147,7 +150,8 @@ constexpr RuleSchema kRules[] = {
     {ChainId::kManaged, kAcceptEgress},
     {ChainId::kManaged, kAcceptIngress},
     {ChainId::kManaged, kDropRest},
-    {ChainId::kRaw, kDropLoopback},
+    {ChainId::kRaw, kDropToLoopback},
+    {ChainId::kRaw, kDropFromLoopback},
     {ChainId::kPrerouting, kSkipLoopback4},
     {ChainId::kPrerouting, kJumpPublished},
     {ChainId::kOutput, kSkipLoopback6},

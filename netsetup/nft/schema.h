@@ -106,6 +106,7 @@ enum class TermKind : uint8_t {
   kIsIp4,
   kIsIp6,
   kNoInput,  // made on this host, or seen while it is bridged
+  kFromLoopback4,
   kToLoopback4,
   kToLoopback6,
   kToHost,       // the destination is an address of this host

@@ -235,8 +235,13 @@ TEST_F(RootAttachTest, PtpContainersReachEachOtherThroughTheHost) {
        {"10.1.0.3", "fd00:1::3", "10.1.0.1", "fd00:1::1"}) {
     EXPECT_TRUE(Ping("c2", address)) << address;
   }
-  json veth = LinkJson("", HostLinkName(IdOf(0x101002)));
-  EXPECT_FALSE(veth.contains("master"));
+  const std::string link = HostLinkName(IdOf(0x101002));
+  EXPECT_FALSE(LinkJson("", link).contains("master"));
+  // No container is the host's router.
+  EXPECT_EQ(ReadSysctlIn("", StrCat("net/ipv6/conf/", link, "/accept_ra")),
+            "0");
+  EXPECT_EQ(ReadSysctlIn("", StrCat("net/ipv4/conf/", link, "/rp_filter")),
+            "2");
 }
 
 TEST_F(RootAttachTest, MacvlanContainersReachEachOther) {

@@ -350,6 +350,31 @@ TEST_P(RootNftTrafficTest, LoopbackPortsAreForTheHostAlone) {
   Misses("a2", "127.0.0.1", 8082);
 }
 
+TEST_P(RootNftTrafficTest, NobodyComesFromLoopbackThroughALink) {
+  if (Ip6()) return;
+  AddDefaultNetworks();
+  Shell("", "echo 0 > /proc/sys/net/ipv4/conf/cba/rp_filter");
+  Shell("a2", R"(
+    echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
+    ip addr add 127.0.0.2/8 dev eth0
+    ip route del local 127.0.0.0/8 dev lo table local)");
+  Interactive service({.argv = {"/usr/bin/socat", "-u", "UDP4-RECV:8084", "-"}},
+                      Interactive::Stdio::kPipes);
+  const auto say = [this](const std::string& word, const std::string& from) {
+    Shell("a2", StrCat("echo ", word, " | socat -u - UDP4-SENDTO:", In(1, 1),
+                       ":8084,bind=", from));
+  };
+  // It listens once the first word has come; words come in order.
+  ASSERT_TRUE(PollUntil(absl::Seconds(20), [&] {
+    say("ready", In(1, 3));
+    return service.WaitFor("ready", absl::Milliseconds(100));
+  }));
+  say("forged", "127.0.0.2");
+  say("honest", In(1, 3));
+  EXPECT_TRUE(service.WaitFor("honest"));
+  EXPECT_EQ(service.output().find("forged"), std::string::npos);
+}
+
 TEST_P(RootNftTrafficTest, AnInternalNetworkReachesNobody) {
   AddDefaultNetworks();
   Publish(Port(8080, "", In(1, 2)));
