@@ -53,6 +53,16 @@ std::string TermText(const Term& term) {
       return "ip6 daddr ::1";
     case TermKind::kToHost:
       return "fib daddr type local";
+    case TermKind::kToInput:
+      return "fib daddr . iif type local";
+    case TermKind::kIcmp4:
+      return "meta l4proto icmp";
+    case TermKind::kIcmp6:
+      return "meta l4proto ipv6-icmp";
+    case TermKind::kNamesUdp:
+      return "udp dport 53";
+    case TermKind::kNamesTcp:
+      return "tcp dport 53";
     case TermKind::kKnown:
       return "ct state established,related";
     case TermKind::kInvalid:

@@ -106,14 +106,27 @@ void MatchLoopback6(nftnl_rule* rule) {
   Compare(rule, NFT_CMP_EQ, loopback.data(), loopback.size());
 }
 
-void MatchToHost(nftnl_rule* rule) {
+void MatchLocal(nftnl_rule* rule, uint32_t of) {
   nftnl_expr* fib = NewExpression("fib");
   ::nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-  ::nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+  ::nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_FLAGS, of);
   ::nftnl_expr_set_u32(fib, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
   ::nftnl_rule_add_expr(rule, fib);
   const uint32_t local = RTN_LOCAL;
   Compare(rule, NFT_CMP_EQ, &local, sizeof(local));
+}
+
+void MatchProtocol(nftnl_rule* rule, uint8_t protocol) {
+  LoadMeta(rule, NFT_META_L4PROTO, NFT_REG_1);
+  CompareByte(rule, protocol);
+}
+
+void MatchNames(nftnl_rule* rule, uint8_t protocol) {
+  MatchProtocol(rule, protocol);
+  LoadPayload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, kDestinationPortOffset,
+              sizeof(uint16_t), NFT_REG_1);
+  constexpr uint8_t kPort[] = {0, 53};
+  Compare(rule, NFT_CMP_EQ, kPort, sizeof(kPort));
 }
 
 // Any bit of `mask` is set in what conntrack knows.
@@ -223,7 +236,17 @@ void AppendMatch(const Term& term, nftnl_rule* rule) {
     case TermKind::kToLoopback6:
       return MatchLoopback6(rule);
     case TermKind::kToHost:
-      return MatchToHost(rule);
+      return MatchLocal(rule, NFTA_FIB_F_DADDR);
+    case TermKind::kToInput:
+      return MatchLocal(rule, NFTA_FIB_F_DADDR | NFTA_FIB_F_IIF);
+    case TermKind::kIcmp4:
+      return MatchProtocol(rule, IPPROTO_ICMP);
+    case TermKind::kIcmp6:
+      return MatchProtocol(rule, IPPROTO_ICMPV6);
+    case TermKind::kNamesUdp:
+      return MatchNames(rule, IPPROTO_UDP);
+    case TermKind::kNamesTcp:
+      return MatchNames(rule, IPPROTO_TCP);
     case TermKind::kKnown:
       return MatchConntrack(
           rule, NFT_CT_STATE,

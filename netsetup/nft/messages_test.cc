@@ -114,7 +114,8 @@ TEST(ParseTest, WhatWeSendIsUnderstood) {
   EXPECT_EQ(ParseTable(messages[3]).name, "caisson_a");
   EXPECT_THAT(ParseTable(messages[3]).comment,
               ::testing::StartsWith("caisson schema "));
-  const ChainInfo chain = ParseChain(messages[4 + kSetCount + 5]);
+  const ChainInfo chain = ParseChain(
+      messages[4 + kSetCount + static_cast<size_t>(ChainId::kForwarding)]);
   EXPECT_EQ(chain.name, "forwarding");
   EXPECT_EQ(chain.type, "filter");
   EXPECT_TRUE(chain.is_base);

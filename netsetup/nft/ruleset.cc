@@ -139,6 +139,7 @@ absl::StatusOr<std::vector<Element>> BuildInterfaceElements(
   if (network.siblings && network.group == 0) add(SetId::kSiblings, key + key);
   if (network.isolation == Isolation::kOpen) add(SetId::kOpen, key);
   if (network.isolation == Isolation::kStrict) add(SetId::kStrict, key);
+  if (network.guards_host) add(SetId::kGuarded, key);
   if (network.internal) {
     add(SetId::kInternal, key);
     return elements;

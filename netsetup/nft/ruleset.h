@@ -47,6 +47,9 @@ struct NetworkRules {
   bool siblings = true;
   // Neither to the outside nor from there, nor to other networks.
   bool internal = false;
+  // Its containers begin no connections to the host itself, but for names of
+  // the interface's own address. Not for an interface that others use as well.
+  bool guards_host = false;
   // The outside may begin connections to its containers' own addresses.
   bool ingress = false;
   Nat nat4;

@@ -64,6 +64,11 @@ TEST(InterfaceElementsTest, EveryOptionHasItsSet) {
   EXPECT_THAT(
       Texts(BuildInterfaceElements({.isolation = Isolation::kOpen}, "br")),
       ::testing::Contains("open \"br\""));
+  for (const bool internal : {false, true}) {
+    EXPECT_THAT(Texts(BuildInterfaceElements(
+                    {.internal = internal, .guards_host = true}, "br")),
+                ::testing::Contains("guarded \"br\""));
+  }
 }
 
 TEST(InterfaceElementsTest, RoutedInterfacesAreSiblingsByGroup) {

@@ -26,6 +26,7 @@ constexpr std::array<SetSchema, kSetCount> kSets = {{
     {SetId::kOpen, "open", kInterfaceKey, {}},
     {SetId::kStrict, "strict", kInterfaceKey, {}},
     {SetId::kInternal, "internal", kInterfaceKey, {}},
+    {SetId::kGuarded, "guarded", kInterfaceKey, {}},
     {SetId::kEgress, "egress", kInterfaceKey, {}},
     {SetId::kIngress, "ingress", kInterfaceKey, {}},
     {SetId::kMasquerade4, "masquerade4", kInterfaceKey, {}},
@@ -42,11 +43,13 @@ constexpr std::array<SetSchema, kSetCount> kSets = {{
 constexpr std::array<ChainSchema, kChainCount> kChains = {{
     {ChainId::kPublished, "published"},
     {ChainId::kManaged, "managed"},
+    {ChainId::kToHost, "to_host"},
     {ChainId::kRaw, "raw_prerouting", "filter", "prerouting",
      NF_INET_PRE_ROUTING, -300},
     {ChainId::kPrerouting, "nat_prerouting", "nat", "prerouting",
      NF_INET_PRE_ROUTING, -100},
     {ChainId::kOutput, "nat_output", "nat", "output", NF_INET_LOCAL_OUT, -100},
+    {ChainId::kInput, "input", "filter", "input", NF_INET_LOCAL_IN, 0},
     {ChainId::kForwarding, "forwarding", "filter", "forward", NF_INET_FORWARD,
      0},
     {ChainId::kPostrouting, "nat_postrouting", "nat", "postrouting",
@@ -111,6 +114,18 @@ constexpr Term kGotoFrom[] = {{T::kInputIn, SetId::kNets},
 constexpr Term kGotoTo[] = {{T::kOutputIn, SetId::kNets},
                             {.kind = T::kGoto, .chain = ChainId::kManaged}};
 
+// Services of the host are for who can reach it in another way: containers
+// have its names, and may ask whether it is there. What neighbour discovery and
+// the path's size need is ICMP too.
+constexpr Term kGotoHost[] = {{T::kInputIn, SetId::kGuarded},
+                              {.kind = T::kGoto, .chain = ChainId::kToHost}};
+constexpr Term kAcceptIcmp4[] = {{T::kIcmp4}, {T::kAccept}};
+constexpr Term kAcceptIcmp6[] = {{T::kIcmp6}, {T::kAccept}};
+constexpr Term kAcceptNamesUdp[] = {
+    {T::kToInput}, {T::kNamesUdp}, {T::kAccept}};
+constexpr Term kAcceptNamesTcp[] = {
+    {T::kToInput}, {T::kNamesTcp}, {T::kAccept}};
+
 // Back through the interface it came from: else the answer would take the
 // short way, past the translation.
 constexpr Term kHairpin[] = {
@@ -150,12 +165,20 @@ constexpr RuleSchema kRules[] = {
     {ChainId::kManaged, kAcceptEgress},
     {ChainId::kManaged, kAcceptIngress},
     {ChainId::kManaged, kDropRest},
+    {ChainId::kToHost, kAcceptKnown},
+    {ChainId::kToHost, kDropInvalid},
+    {ChainId::kToHost, kAcceptIcmp4},
+    {ChainId::kToHost, kAcceptIcmp6},
+    {ChainId::kToHost, kAcceptNamesUdp},
+    {ChainId::kToHost, kAcceptNamesTcp},
+    {ChainId::kToHost, kDropRest},
     {ChainId::kRaw, kDropToLoopback},
     {ChainId::kRaw, kDropFromLoopback},
     {ChainId::kPrerouting, kSkipLoopback4},
     {ChainId::kPrerouting, kJumpPublished},
     {ChainId::kOutput, kSkipLoopback6},
     {ChainId::kOutput, kJumpPublished},
+    {ChainId::kInput, kGotoHost},
     {ChainId::kForwarding, kGotoFrom},
     {ChainId::kForwarding, kGotoTo},
     {ChainId::kPostrouting, kHairpin},

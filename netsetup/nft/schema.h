@@ -5,6 +5,7 @@
 //   foreign packet    forwarding: two lookups that miss, and out
 //   new connection    published (dnat) -> forwarding -> managed -> postrouting
 //   known connection  forwarding -> managed: accepted by the first rule
+//   to the host       input -> to_host: names, echoes and known connections
 //
 // Process: daemon. Thread: any; constants.
 #ifndef CAISSON_NETSETUP_NFT_SCHEMA_H_
@@ -40,6 +41,7 @@ enum class SetId : uint8_t {
   kOpen,           // networks that may talk to other open ones
   kStrict,         // networks that no other may reach, published or not
   kInternal,       // networks without a way to or from anywhere
+  kGuarded,        // networks whose containers do not reach the host itself
   kEgress,         // networks that may begin connections to the outside
   kIngress,        // networks whose containers the outside may reach directly
   kMasquerade4,
@@ -51,7 +53,7 @@ enum class SetId : uint8_t {
   kPortsAt4,  // address . protocol . port : container . port
   kPortsAt6,
 };
-inline constexpr size_t kSetCount = 17;
+inline constexpr size_t kSetCount = 18;
 
 struct SetSchema {
   SetId id;
@@ -73,13 +75,15 @@ size_t ValueBytes(const SetSchema& set);
 enum class ChainId : uint8_t {
   kPublished,
   kManaged,
+  kToHost,
   kRaw,
   kPrerouting,
   kOutput,
+  kInput,
   kForwarding,
   kPostrouting,
 };
-inline constexpr size_t kChainCount = 7;
+inline constexpr size_t kChainCount = 9;
 
 struct ChainSchema {
   ChainId id;
@@ -109,7 +113,12 @@ enum class TermKind : uint8_t {
   kFromLoopback4,
   kToLoopback4,
   kToLoopback6,
-  kToHost,       // the destination is an address of this host
+  kToHost,   // the destination is an address of this host
+  kToInput,  // the destination is an address of the input interface
+  kIcmp4,
+  kIcmp6,
+  kNamesUdp,  // to port 53
+  kNamesTcp,
   kKnown,        // established or related
   kInvalid,      // what conntrack cannot place
   kDestination,  // its destination was translated: a published port

@@ -159,21 +159,27 @@ class RootNftTrafficTest : public NetworkWorld,
                                    {"N", number}}));
   }
 
-  // Answers with its name and the address that it was asked from, on port
-  // 8000 of TCP and UDP.
-  void Serve(const std::string& name) {
+  // Answers with its name and the address that it was asked from, on a port of
+  // TCP and UDP. "" is the router.
+  void Serve(const std::string& name, int port = 8000) {
     for (const char* protocol : {"TCP", "UDP"}) {
-      const ProcessOptions options{
-          .argv = {"/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "ip",
-                   "netns", "exec", name, "setpriv", "--pdeathsig", "KILL",
-                   "socat",
-                   StrCat(protocol, Family(), "-LISTEN:8000,fork,reuseaddr"),
-                   StrCat("SYSTEM:echo ", name, " $SOCAT_PEERADDR")}};
+      ProcessOptions options{
+          .argv = {"/usr/bin/env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}};
+      if (!name.empty()) {
+        options.argv.insert(options.argv.end(), {"ip", "netns", "exec", name});
+      }
+      options.argv.insert(
+          options.argv.end(),
+          {"setpriv", "--pdeathsig", "KILL", "socat",
+           StrCat(protocol, Family(), "-LISTEN:", port, ",fork,reuseaddr"),
+           StrCat("SYSTEM:echo ", name.empty() ? "host" : name,
+                  " $SOCAT_PEERADDR")});
       servers_.push_back(
           std::make_unique<Interactive>(options, Interactive::Stdio::kPipes));
     }
     ASSERT_TRUE(PollUntil(absl::Seconds(20), [&] {
-      const std::string sockets = Run(name, {"ss", "-Hlntu", "sport = 8000"});
+      const std::string sockets =
+          Run(name, {"ss", "-Hlntu", StrCat("sport = ", port)});
       return std::count(sockets.begin(), sockets.end(), '\n') == 2;
     })) << name;
   }
@@ -214,8 +220,9 @@ class RootNftTrafficTest : public NetworkWorld,
         << netns << " to " << address << ":" << port;
     EXPECT_EQ(answer, expected) << netns << " to " << address << ":" << port;
   }
-  void Misses(const std::string& netns, const std::string& address, int port) {
-    EXPECT_EQ(Ask(netns, "TCP", address, port), "")
+  void Misses(const std::string& netns, const std::string& address, int port,
+              std::string_view protocol = "TCP") {
+    EXPECT_EQ(Ask(netns, protocol, address, port), "")
         << netns << " to " << address << ":" << port;
   }
 
@@ -373,6 +380,32 @@ TEST_P(RootNftTrafficTest, NobodyComesFromLoopbackThroughALink) {
   say("honest", In(1, 3));
   EXPECT_TRUE(service.WaitFor("honest"));
   EXPECT_EQ(service.output().find("forged"), std::string::npos);
+}
+
+TEST_P(RootNftTrafficTest, AHostIsGuarded) {
+  AddNetwork("cba", {.guards_host = true});
+  AddNetwork("cbb", {});
+  AddNetwork("cbi", {.internal = true, .guards_host = true});
+  Publish(Port(8080, "", In(1, 2)));
+  for (const int port : {53, 8000}) Serve("", port);
+  // What is published is not the host's own.
+  Reaches("a2", Out(1), 8080, StrCat("a1 ", In(1, 1)));
+  Reaches("a1", Out(2), 8000, StrCat("ext ", Out(1)));
+  Reaches("", In(1, 2), 8000, StrCat("a1 ", In(1, 1)));
+  EXPECT_TRUE(Ping("a1", In(1, 1)));
+  EXPECT_TRUE(Ping("i1", In(3, 1)));
+  for (const char* protocol : {"TCP", "UDP"}) {
+    // Of those that listen at every address of the host.
+    Misses("a1", In(1, 1), 8000, protocol);
+    Misses("a1", Out(1), 8000, protocol);
+    Misses("i1", In(3, 1), 8000, protocol);
+    Reaches("b1", In(2, 1), 8000, StrCat("host ", In(2, 2)), protocol);
+    // Names, at its own gateway.
+    Reaches("a1", In(1, 1), 53, StrCat("host ", In(1, 2)), protocol);
+    Reaches("i1", In(3, 1), 53, StrCat("host ", In(3, 2)), protocol);
+    Misses("a1", Out(1), 53, protocol);
+    Misses("a1", In(2, 1), 53, protocol);
+  }
 }
 
 TEST_P(RootNftTrafficTest, AnInternalNetworkReachesNobody) {

@@ -97,6 +97,10 @@ absl::StatusOr<nft::NetworkRules> RulesOf(const store::NetworkRecord& record) {
   rules.siblings = !spec.isolate_endpoints;
   rules.internal = spec.internal;
   rules.ingress = spec.ingress;
+  // A bridge that somebody else made may be the host's own way to the world.
+  rules.guards_host =
+      spec.interface.empty() &&
+      (spec.internal || spec.isolation != spec::NetworkIsolation::kNone);
   CAISSON_ASSIGN_OR_RETURN(rules.nat4, NatOf(spec.nat4));
   CAISSON_ASSIGN_OR_RETURN(rules.nat6, NatOf(spec.nat6));
   if (spec.driver == "ptp") rules.group = GroupOf(record);

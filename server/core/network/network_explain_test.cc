@@ -118,6 +118,7 @@ TEST(NetworkExplainTest, AStartOnANetworkThatIsNotUp) {
                       "\"cb0123456789\" to set own"),
           std::string("host: firewall: add \"cb0123456789\" . "
                       "\"cb0123456789\" to set siblings"),
+          std::string("host: firewall: add \"cb0123456789\" to set guarded"),
           std::string("host: firewall: add \"cb0123456789\" to set egress"),
           std::string("host: firewall: add \"cb0123456789\" to set "
                       "masquerade4"),
