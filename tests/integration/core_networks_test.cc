@@ -130,9 +130,7 @@ class CoreNetworksTest : private OwnNetwork, public TestCore {
   std::string WhyNot(const spec::Network& wanted) {
     const absl::StatusOr<Reservation> reserved = networks().Reserve(wanted);
     if (!reserved.ok()) return ReasonOf(reserved.status());
-    for (const store::Endpoint& endpoint : reserved->endpoints) {
-      networks().Unreserve(endpoint);
-    }
+    networks().book()->TakeBack(*reserved);
     return "";
   }
 
