@@ -95,8 +95,9 @@ class CoreImpl final : public Core {
 
   ~CoreImpl() override {
     BeginShutdown();
-    // Shims see us leave; what their connections say last still runs.
-    link_.reset();
+    // Shims see us leave; what their connections say last still runs, and may
+    // want another connection.
+    if (link_ != nullptr) link_->Stop();
     blocking_.Stop();
     if (networks_ != nullptr) networks_->Stop();
     executor_.Stop();

@@ -93,6 +93,9 @@ absl::StatusOr<ConnPtr> Link::Connect(const std::string& id,
 pid_t Link::keeper_pid() const {
   return impl_->keeper_pid();
 }
+void Link::Stop() {
+  impl_->Stop();
+}
 
 Link::Impl::Impl(LinkOptions options, base::UniqueFd state,
                  base::UniqueFd shims, base::UniqueFd epoll,
@@ -104,6 +107,10 @@ Link::Impl::Impl(LinkOptions options, base::UniqueFd state,
       wake_fd_(std::move(wake)) {}
 
 Link::Impl::~Impl() {
+  Stop();
+}
+
+void Link::Impl::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;

@@ -67,6 +67,10 @@ class Link {
   // 0: there is none at the moment.
   pid_t keeper_pid() const;
 
+  // Closes all connections; their handlers are called for the last time. Spawn
+  // and Connect are refused from now on. The destructor does it, too.
+  void Stop();
+
  private:
   class Impl;
   explicit Link(std::unique_ptr<Impl> impl);

@@ -32,6 +32,7 @@ class Link::Impl {
   Impl(LinkOptions options, base::UniqueFd state, base::UniqueFd shims,
        base::UniqueFd epoll, base::UniqueFd wake);
   ~Impl();
+  void Stop();
 
   void StartThread();
   absl::Status WaitForKeeper(absl::Duration limit);

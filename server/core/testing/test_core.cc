@@ -127,10 +127,11 @@ void TestCore::Close() {
   for (const ActorPtr& actor : registry_->All()) {
     actor->queue().Post([actor] { actor->BeginShutdown(); });
   }
-  link_.reset();
+  if (link_ != nullptr) link_->Stop();
   blocking_->Stop();
   if (networks_ != nullptr) networks_->Stop();
   executor_->Stop();
+  link_.reset();
   registry_->Clear();
   execs_.reset();
   containers_.reset();
