@@ -322,8 +322,10 @@ absl::StatusOr<std::string> NamedNamespaces::PathOf(
     return NetworkNamespaceBroken(name, path,
                                   base::StdView(netns.status().message()));
   }
-  if (record->boot_id != options_.boot_id ||
-      static_cast<int64_t>(netns->id.inode) != record->inode) {
+  // Its number alone says nothing: the kernel gives it to the next one.
+  const absl::StatusOr<std::optional<NetnsPin>> pin =
+      netsetup::FindNetnsPin(record->name);
+  if (!pin.ok() || !pin->has_value() || !IsThere(**pin, *record)) {
     return NetworkNamespaceBroken(name, path, "another one is");
   }
   return path;
