@@ -20,6 +20,7 @@ int Context::Fail(const std::string& tried, const grpc::Status& status,
   return exit_status;
 }
 
+// NOLINTNEXTLINE(readability-function-size): a table.
 const std::vector<VerbInfo>& AllVerbs() {
   static const std::vector<VerbInfo>* const all = new std::vector<VerbInfo>{
       {"run", "[flags] --rootfs DIR COMMAND [ARGUMENT...]",
