@@ -109,9 +109,6 @@ class RootNftTrafficTest : public NetworkWorld,
     if (TimeoutScale() > 10) {
       GTEST_SKIP() << "an emulated machine asks through the daemon alone";
     }
-    if (TimeoutScale() > 1 && (GetParam().ip6 || GetParam().call)) {
-      GTEST_SKIP() << "a slow machine asks for one kind of traffic";
-    }
     NetworkWorld::SetUp();
     for (const char* name : {"ext", "a1", "a2", "b1", "i1"}) AddContainer(name);
     Shell("", absl::StrReplaceAll(kOutside,
