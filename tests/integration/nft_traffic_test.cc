@@ -35,14 +35,12 @@ using netsetup::ParseIpAddress;
 using netsetup::nft::BuildGroupElements;
 using netsetup::nft::BuildInterfaceElements;
 using netsetup::nft::BuildPortElements;
-using netsetup::nft::Change;
 using netsetup::nft::Isolation;
 using netsetup::nft::Nat;
 using netsetup::nft::NetworkRules;
 using netsetup::nft::Protocol;
 using netsetup::nft::PublishedPort;
 using netsetup::nft::Table;
-using ::testing::StartsWith;
 
 struct Kind {
   bool ip6 = false;
