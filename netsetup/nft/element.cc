@@ -188,6 +188,11 @@ absl::StatusOr<Change> Elements::Apply(const Change& change) {
   return applied;
 }
 
+bool Elements::IsFree(const Element& element) const {
+  return IsWellFormed(element) && !map_.contains({element.set, element.key}) &&
+         CheckPort(element).ok();
+}
+
 void Elements::Undo(const Change& applied) {
   for (const Element& element : applied.add) Remove(element);
   for (const Element& element : applied.remove) {

@@ -59,6 +59,10 @@ class Elements {
   // of one address and the same port of every address would have two owners.
   absl::StatusOr<Change> Apply(const Change& change);
 
+  // Whether Apply would put it in: neither it nor another owner of its port is
+  // there.
+  bool IsFree(const Element& element) const;
+
   // Takes back what Apply has told.
   void Undo(const Change& applied);
 

@@ -82,6 +82,10 @@ TEST(ElementsTest, EveryAddressAndOneAddressCollide) {
   ASSERT_THAT(elements.Apply({.add = Port(80, "192.0.2.1", "10.0.0.3")}),
               IsOk());
   const std::vector<Element> everywhere = Port(80, "", "10.0.0.4");
+  EXPECT_FALSE(elements.IsFree(everywhere[0]));
+  EXPECT_FALSE(elements.IsFree(Port(80, "127.0.0.1", "10.0.0.2")[0]));
+  EXPECT_TRUE(elements.IsFree(Port(80, "192.0.2.9", "10.0.0.4")[0]));
+  EXPECT_TRUE(elements.IsFree(Port(81, "", "10.0.0.4")[0]));
   EXPECT_THAT(elements.Apply({.add = everywhere}),
               StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_THAT(elements.Apply({.add = Port(80, "", "fd00::4")}), IsOk())

@@ -47,7 +47,7 @@ class NetworkBook {
   // What a reference means; null: nothing.
   using Find = std::function<store::NetworkPtr(std::string_view reference)>;
   // Whether nobody on the host listens there: a port of a socket that is not
-  // ours. True for a port of 0.
+  // ours. May ask the kernel; called without a lock.
   using PortProbe = std::function<bool(const store::PublishedPort& port)>;
   using Clock = std::function<absl::Duration()>;  // since boot
 

@@ -1,8 +1,12 @@
 #include "server/core/network/network_book.h"
 
+#include <array>
+#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,10 +32,15 @@ class NetworkBookTest : public ::testing::Test {
               const auto found = networks_.find(std::string(name));
               return found == networks_.end() ? nullptr : found->second;
             },
-            [this](const store::PublishedPort& port) {
-              return port.host_port != busy_port_;
-            },
+            [this](const store::PublishedPort& port) { return Probe(port); },
             [this] { return now_; }) {}
+
+  // Others use the book while the host is asked.
+  bool Probe(const store::PublishedPort& port) {
+    probed_.push_back(port.host_port);
+    if (meanwhile_) std::exchange(meanwhile_, nullptr)();
+    return port.host_port != busy_port_;
+  }
 
   void AddNetwork(const std::string& name, const std::string& cidr,
                   const std::string& gateway, bool internal = false) {
@@ -80,6 +89,8 @@ class NetworkBookTest : public ::testing::Test {
 
   std::map<std::string, store::NetworkPtr> networks_;
   int busy_port_ = -1;
+  std::vector<int> probed_;
+  std::function<void()> meanwhile_;
   absl::Duration now_ = absl::Seconds(100);
   NetworkBook book_;
 };
@@ -340,6 +351,163 @@ TEST_F(NetworkBookTest, ChosenPortsPassOverTakenOnes) {
   ASSERT_THAT(got->endpoints[0].ports, SizeIs(2));
   EXPECT_EQ(got->endpoints[0].ports[0].host_port, 49153);
   EXPECT_EQ(got->endpoints[0].ports[1].host_port, 49154);
+}
+
+TEST_F(NetworkBookTest, ARowOfPortsIsChosenBehindWhatIsTaken) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network one = Wanting({"a"});
+  one.ports = {{.container_port = 80, .host_port = 51000}};
+  ASSERT_TRUE(Reserve(one).ok());
+  probed_.clear();
+  busy_port_ = 57000;
+  spec::Network wanted = Wanting({"a"});
+  wanted.ports = {{.container_port = 1000, .count = 8000}};
+  const auto got = Reserve(wanted);
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->endpoints[0].ports[0].host_port, 57001);
+  EXPECT_EQ(got->endpoints[0].ports[0].container_port, 1000);
+  EXPECT_THAT(probed_, SizeIs(57000 - 51000 + 8000)) << "each once";
+  // All of it is one owner's, and goes with him.
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
+  spec::Network inner = Wanting({"a"});
+  inner.ports = {{.container_port = 80, .host_port = 60000}};
+  EXPECT_EQ(ReasonOf(Reserve(inner).status()), "PORT_IN_USE");
+  book_.Release(got->endpoints);
+  EXPECT_TRUE(Reserve(inner).ok());
+}
+
+TEST_F(NetworkBookTest, PortsThatAreRefusedAreGivenBack) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network first = Wanting({"a"});
+  first.ports = {{.container_port = 80, .host_port = 8000}};
+  const auto held = Reserve(first);
+  ASSERT_TRUE(held.ok());
+  busy_port_ = 8085;
+  const spec::PortMapping wanted = {
+      .container_port = 80, .host_port = 8080, .count = 10};
+  EXPECT_EQ(
+      ReasonOf(book_.ReservePort(held->endpoints, wanted, "port").status()),
+      "PORT_IN_USE");
+  busy_port_ = -1;
+  EXPECT_EQ(ReasonOf(Reserve(first).status()), "PORT_IN_USE") << "still held";
+  EXPECT_TRUE(book_.Holds(held->endpoints[0]));
+  EXPECT_TRUE(book_.ReservePort(held->endpoints, wanted, "port").ok());
+}
+
+// --- Between others ----------------------------------------------------------
+
+TEST_F(NetworkBookTest, WhatIsAskedAboutIsNobodyElses) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  spec::Network named = Wanting({"a"});
+  named.networks[0].addresses = {"10.1.0.9"};
+  named.ports = {{.container_port = 80, .host_port = 8080},
+                 {.container_port = 81}};
+  spec::Network chosen = Wanting({"a"});
+  chosen.ports = {{.container_port = 80}};
+  spec::Network same_port = Wanting({"a"});
+  same_port.ports = {{.container_port = 80, .host_port = 8080}};
+  absl::StatusOr<Reservation> other;
+  meanwhile_ = [&] {
+    EXPECT_EQ(ReasonOf(Reserve(named).status()), "ADDRESS_IN_USE");
+    EXPECT_EQ(ReasonOf(Reserve(same_port).status()), "PORT_IN_USE");
+    EXPECT_EQ(ReasonOf(book_.Close(*networks_["a"])), "NETWORK_IN_USE");
+    other = Reserve(chosen);
+  };
+  const auto got = Reserve(named);
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(got->endpoints[0].ports[1].host_port, 49152);
+  EXPECT_EQ(other->endpoints[0].ports[0].host_port, 49153);
+}
+
+TEST_F(NetworkBookTest, WhatOthersGotMeanwhileStaysTheirs) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  busy_port_ = 8080;
+  spec::Network refused = Wanting({"a"});
+  refused.ports = {{.container_port = 79},
+                   {.container_port = 80, .host_port = 8080}};
+  spec::Network chosen = Wanting({"a"});
+  chosen.ports = {{.container_port = 80}};
+  absl::StatusOr<Reservation> other;
+  meanwhile_ = [&] { other = Reserve(chosen); };
+  EXPECT_EQ(ReasonOf(Reserve(refused).status()), "PORT_IN_USE");
+  ASSERT_TRUE(other.ok());
+  EXPECT_THAT(other->endpoints[0].addresses, ElementsAre("10.1.0.3/24"));
+  EXPECT_EQ(other->endpoints[0].ports[0].host_port, 49153);
+  EXPECT_EQ(book_.EndpointsOf(networks_["a"]->id), 1u);
+  // What is next is behind them: an address has its rest, refused or not.
+  const auto next = Reserve(chosen);
+  ASSERT_TRUE(next.ok());
+  EXPECT_THAT(next->endpoints[0].addresses, ElementsAre("10.1.0.4/24"));
+  EXPECT_EQ(next->endpoints[0].ports[0].host_port, 49154);
+}
+
+TEST_F(NetworkBookTest, APreviewIsInNobodysWay) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  busy_port_ = 49152;
+  spec::Network wanted = Wanting({"a"});
+  wanted.networks[0].addresses = {"10.1.0.9"};
+  wanted.ports = {{.container_port = 80}};
+  absl::StatusOr<Reservation> got;
+  meanwhile_ = [&] { got = Reserve(wanted); };
+  // Its own port is the busy one, and then its address has gone.
+  EXPECT_EQ(ReasonOf(book_.Preview(wanted, "spec.network").status()),
+            "ADDRESS_IN_USE");
+  ASSERT_TRUE(got.ok()) << got.status();
+  EXPECT_EQ(got->endpoints[0].ports[0].host_port, 49153);
+  wanted.networks[0].addresses = {"10.1.0.10"};
+  const auto preview = book_.Preview(wanted, "spec.network");
+  ASSERT_TRUE(preview.ok());
+  EXPECT_EQ(preview->endpoints[0].ports[0].host_port, 49154);
+}
+
+TEST_F(NetworkBookTest, NothingHasTwoOwnersWhateverComesTogether) {
+  AddNetwork("a", "10.1.0.0/24", "10.1.0.1");
+  constexpr int kRounds = 60;
+  std::array<std::atomic<int>, 65536> owners = {};
+  // Some ports are those of processes, and each question lets others go on.
+  NetworkBook book(
+      "boot", [this](std::string_view) { return networks_["a"]; },
+      [](const store::PublishedPort& port) {
+        std::this_thread::yield();
+        return port.host_port % 7 != 0;
+      },
+      [] { return absl::ZeroDuration(); });
+  ASSERT_TRUE(book.Add(*networks_["a"]).ok());
+  std::atomic<int> doubles = 0;
+  const auto work = [&](int seed) {
+    spec::Network wanted = Wanting({"a"});
+    wanted.ports = {{.container_port = 80, .count = 1 + seed},
+                    {.container_port = 90}};
+    for (int round = 0; round < kRounds; ++round) {
+      const auto got = book.Reserve(wanted, "spec.network");
+      if (!got.ok()) continue;
+      for (const int change : {1, -1}) {
+        for (const store::PublishedPort& port : got->endpoints[0].ports) {
+          for (int i = 0; i < port.count; ++i) {
+            const size_t at =
+                static_cast<size_t>(port.host_port) + static_cast<size_t>(i);
+            if (owners[at].fetch_add(change) + change > 1) ++doubles;
+          }
+        }
+        std::this_thread::yield();
+      }
+      if (round % 2 == 0) {
+        book.TakeBack(*got);
+      } else {
+        book.Release(got->endpoints);
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int seed = 0; seed < 4; ++seed) threads.emplace_back(work, seed);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(doubles, 0);
+  EXPECT_EQ(book.EndpointsOf(networks_["a"]->id), 0u);
+  // No port is anybody's: all of a row without a process's are free.
+  spec::Network all = Wanting({"a"});
+  all.ports = {{.container_port = 80, .count = 6}};
+  EXPECT_TRUE(book.Reserve(all, "spec.network").ok());
 }
 
 TEST_F(NetworkBookTest, FamiliesHaveToFit) {

@@ -28,6 +28,7 @@ using netsetup::IpPrefix;
 // Where ports are chosen from: what IANA leaves to everybody (RFC 6335).
 constexpr int kFirstChosenPort = 49152;
 constexpr int kLastChosenPort = 65535;
+constexpr int kChosenPorts = kLastChosenPort - kFirstChosenPort + 1;
 
 using Endpoints = std::vector<store::Endpoint>;
 
@@ -53,29 +54,119 @@ class NetworkBook::Reserving {
         held_(held),
         now_(book->clock_()) {}
 
-  absl::StatusOr<Reservation> Run() {
-    book_->mutex_.AssertHeld();
-    return Finish(Take());
-  }
+  absl::StatusOr<Reservation> Run() { return Do(&Reserving::Take); }
 
   absl::StatusOr<Reservation> RunPreview() {
-    book_->mutex_.AssertHeld();
     is_preview_ = true;
-    const absl::Status status = Take();
-    Undo();
-    if (!status.ok()) return status;
-    return std::move(out_);
+    return Do(&Reserving::Take);
   }
 
   // The one attachment of `wanted`, beside those that are held.
   absl::StatusOr<Reservation> RunConnect() {
-    book_->mutex_.AssertHeld();
-    return Finish(TakeOneMore());
+    return Do(&Reserving::TakeOneMore);
   }
 
   // The one port of `wanted`, of one of those that are held.
   absl::StatusOr<store::Endpoint> RunPort() {
-    book_->mutex_.AssertHeld();
+    is_port_ = true;
+    CAISSON_ASSIGN_OR_RETURN(Reservation out, Do(&Reserving::TakePort));
+    return std::move(out.endpoints[taken_.front().endpoint]);
+  }
+
+ private:
+  // A published port of `out_`; one for each that is wanted, in that order.
+  struct Taken {
+    size_t endpoint;
+    size_t port;
+    bool is_chosen;  // any other will do as well
+  };
+  // Where something is given away next.
+  struct Cursor {
+    ipam::Offset before;
+    ipam::Offset after;
+  };
+  using Step = absl::Status (Reserving::*)();
+
+  // Whether a process of the host has a port is a question to the kernel: it is
+  // asked for what is taken already, without the lock, and nobody else is given
+  // it meanwhile. With a chosen port that somebody has, all begins anew.
+  absl::StatusOr<Reservation> Do(Step take) {
+    while (true) {
+      CAISSON_RETURN_IF_ERROR(Try(take));
+      absl::Status asked = AskHost();
+      if (asked.ok() && resume_.has_value()) continue;
+      if (asked.ok()) return std::move(out_);
+      absl::MutexLock lock(&book_->mutex_);
+      Undo();
+      return asked;
+    }
+  }
+
+  absl::Status Try(Step take) {
+    absl::MutexLock lock(&book_->mutex_);
+    Undo();
+    out_ = {};
+    taken_.clear();
+    if (resume_.has_value()) {
+      book_->next_port_ = *std::exchange(resume_, std::nullopt);
+    }
+    holds_ = true;
+    const absl::Status status = (this->*take)();
+    for (auto& [pool, cursor] : cursors_) cursor.after = pool->position();
+    last_port_ = book_->next_port_;
+    if (!status.ok() || is_preview_) Undo();
+    return status;
+  }
+
+  // What others did meanwhile stays.
+  void Undo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    if (!std::exchange(holds_, false)) return;
+    if (is_port_) {
+      for (const Taken& taken : taken_) {
+        const store::Endpoint& endpoint = out_.endpoints[taken.endpoint];
+        book_->ReleasePortLocked(endpoint, endpoint.ports[taken.port]);
+      }
+    } else {
+      book_->TakeBackLocked(out_);
+    }
+    for (const auto& [pool, cursor] : cursors_) {
+      if (pool->position() == cursor.after) pool->SetPosition(cursor.before);
+    }
+    cursors_.clear();
+    if (first_port_.has_value() && book_->next_port_ == last_port_) {
+      book_->next_port_ = *first_port_;
+    }
+  }
+
+  // PORT_IN_USE for a port that was named; `resume_` for one that was chosen.
+  absl::Status AskHost() {
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const Taken& taken = taken_[i];
+      if (asked_.contains(i)) continue;
+      store::PublishedPort one =
+          out_.endpoints[taken.endpoint].ports[taken.port];
+      const store::PublishedPort whole = one;
+      for (one.count = 1; one.host_port < whole.host_port + whole.count;
+           ++one.host_port) {
+        if (book_->probe_(one)) continue;
+        if (!taken.is_chosen) return PortInUse(whole, "a process of the host");
+        busy_.insert(one.host_port);
+        resume_ = (one.host_port - kFirstChosenPort + 1) % kChosenPorts;
+        return absl::OkStatus();
+      }
+      if (!taken.is_chosen) asked_.insert(i);
+    }
+    return absl::OkStatus();
+  }
+
+  // What a preview makes up differs within the container.
+  std::string NewId() const {
+    if (!is_preview_) return base::RandomId();
+    return absl::StrCat(absl::Dec(out_.endpoints.size(), absl::kZeroPad11),
+                        std::string(21, '0'));
+  }
+
+  absl::Status TakePort() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
     const spec::PortMapping& wanted = wanted_.ports.front();
     const store::NetworkPtr named =
         wanted.network.empty() ? nullptr : book_->find_(wanted.network);
@@ -85,31 +176,7 @@ class NetworkBook::Reserving {
         });
     if (!is_held) return NotConnected(wanted.network);
     out_.endpoints = held_;
-    CAISSON_RETURN_IF_ERROR(Publish(wanted, field_));
-    size_t i = 0;
-    while (out_.endpoints[i].ports == held_[i].ports) ++i;
-    return std::move(out_.endpoints[i]);
-  }
-
- private:
-  absl::StatusOr<Reservation> Finish(const absl::Status& status)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    if (status.ok()) return std::move(out_);
-    Undo();
-    return status;
-  }
-
-  void Undo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    book_->TakeBackLocked(out_);
-    for (const auto& [pool, position] : positions_) pool->SetPosition(position);
-    if (next_port_.has_value()) book_->next_port_ = *next_port_;
-  }
-
-  // What a preview makes up differs within the container.
-  std::string NewId() const {
-    if (!is_preview_) return base::RandomId();
-    return absl::StrCat(absl::Dec(out_.endpoints.size(), absl::kZeroPad11),
-                        std::string(21, '0'));
+    return Publish(wanted, field_);
   }
 
   absl::Status Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
@@ -269,7 +336,7 @@ class NetworkBook::Reserving {
     for (const ipam::Lease& expired : pool->TakeExpired(now_)) {
       out_.erase.push_back(RowOf(network_id, expired));
     }
-    positions_.emplace(pool, pool->position());
+    cursors_.emplace(pool, Cursor{.before = pool->position(), .after = {}});
   }
 
   void Hold(Entry& entry, size_t index, const ipam::Lease& pending,
@@ -323,12 +390,16 @@ class NetworkBook::Reserving {
       return BadField(absl::StrCat(field, ".host_ip"), "is no IP address");
     store::Endpoint* endpoint = nullptr;
     CAISSON_ASSIGN_OR_RETURN(endpoint, EndpointFor(wanted, *host, field));
-    if (port.host_port == 0) return PublishAnywhere(port, endpoint);
-    if (!book_->probe_(port)) return PortInUse(port, "a process of the host");
+    const bool is_chosen = port.host_port == 0;
+    if (is_chosen) CAISSON_RETURN_IF_ERROR(ChoosePorts(*endpoint, &port));
     CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                              ElementsOf(port, *endpoint, field));
     if (!TakePorts(elements)) return PortInUse(port, "a container");
     endpoint->ports.push_back(port);
+    taken_.push_back(
+        {.endpoint = static_cast<size_t>(endpoint - out_.endpoints.data()),
+         .port = endpoint->ports.size() - 1,
+         .is_chosen = is_chosen});
     return absl::OkStatus();
   }
 
@@ -342,28 +413,29 @@ class NetworkBook::Reserving {
     return false;
   }
 
-  // The next ports that nobody has.
-  absl::Status PublishAnywhere(store::PublishedPort port,
-                               store::Endpoint* endpoint)
+  // The next ports in a row that no container has; each is looked at once.
+  absl::Status ChoosePorts(const store::Endpoint& endpoint,
+                           store::PublishedPort* port)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
-    constexpr int kPorts = kLastChosenPort - kFirstChosenPort + 1;
-    if (!next_port_.has_value()) next_port_ = book_->next_port_;
-    for (int tried = 0; tried < kPorts; ++tried) {
-      port.host_port = kFirstChosenPort + book_->next_port_;
-      book_->next_port_ = (book_->next_port_ + 1) % kPorts;
-      if (port.host_port + port.count - 1 > kLastChosenPort) continue;
+    int& next = book_->next_port_;
+    if (!first_port_.has_value()) first_port_ = next;
+    store::PublishedPort one = *port;
+    one.count = 1;
+    int in_a_row = 0;
+    for (int looked = 0; looked < kChosenPorts + port->count; ++looked) {
+      if (next == 0) in_a_row = 0;
+      one.host_port = kFirstChosenPort + next;
+      next = (next + 1) % kChosenPorts;
       CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
-                               ElementsOf(port, *endpoint, field_));
-      if (!TakePorts(elements)) continue;
-      if (book_->probe_(port)) {
-        endpoint->ports.push_back(port);
-        return absl::OkStatus();
-      }
-      base::IgnoreError(
-          book_->ports_.Apply({.add = {}, .remove = elements}).status(),
-          "what is not there is no error");
+                               ElementsOf(one, endpoint, field_));
+      const bool is_free = !busy_.contains(one.host_port) &&
+                           book_->ports_.IsFree(elements.front());
+      in_a_row = is_free ? in_a_row + 1 : 0;
+      if (in_a_row < port->count) continue;
+      port->host_port = one.host_port - port->count + 1;
+      return absl::OkStatus();
     }
-    return PortInUse(port, "every port to choose from");
+    return PortInUse(*port, "every port to choose from");
   }
 
   absl::StatusOr<std::vector<nft::Element>> ElementsOf(
@@ -406,21 +478,26 @@ class NetworkBook::Reserving {
   const Endpoints& held_;
   const absl::Duration now_;
   bool is_preview_ = false;
+  bool is_port_ = false;
   Reservation out_;
-  // As they were before, for Undo.
-  std::map<ipam::Pool*, ipam::Offset> positions_;
-  std::optional<int> next_port_;
+  std::vector<Taken> taken_;
+  std::set<size_t> asked_;     // of those, which are named and free
+  std::set<int> busy_;         // of those that are chosen from
+  std::optional<int> resume_;  // where the next try begins to choose
+  // For Undo: whether there is anything, and what it was before.
+  bool holds_ = false;
+  std::map<ipam::Pool*, Cursor> cursors_;
+  std::optional<int> first_port_;
+  int last_port_ = 0;
 };
 
 absl::StatusOr<Reservation> NetworkBook::Reserve(const spec::Network& wanted,
                                                  const std::string& field) {
-  absl::MutexLock lock(&mutex_);
   return Reserving(this, wanted, field, {}).Run();
 }
 
 absl::StatusOr<Reservation> NetworkBook::Preview(const spec::Network& wanted,
                                                  const std::string& field) {
-  absl::MutexLock lock(&mutex_);
   return Reserving(this, wanted, field, {}).RunPreview();
 }
 
@@ -429,7 +506,6 @@ absl::StatusOr<Reservation> NetworkBook::ReserveConnect(
     const spec::NetworkAttachment& wanted, const std::string& field) {
   spec::Network network;
   network.networks = {wanted};
-  absl::MutexLock lock(&mutex_);
   return Reserving(this, network, field, held).RunConnect();
 }
 
@@ -438,7 +514,6 @@ absl::StatusOr<store::Endpoint> NetworkBook::ReservePort(
     const std::string& field) {
   spec::Network network;
   network.ports = {wanted};
-  absl::MutexLock lock(&mutex_);
   return Reserving(this, network, field, held).RunPort();
 }
 
