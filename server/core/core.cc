@@ -22,6 +22,7 @@
 #include "server/core/manager/network_calls.h"
 #include "server/core/manager/recovery.h"
 #include "server/core/manager/registry.h"
+#include "server/core/network/host_values.h"
 #include "server/core/network/named_namespaces.h"
 #include "server/core/network/neighbour_limit.h"
 #include "server/core/network/networks.h"

@@ -2,6 +2,7 @@
 // every way to end gives everything back, and many at once.
 #include <atomic>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,6 +23,7 @@ namespace caisson::testing {
 namespace {
 
 using base::StrCat;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -41,9 +43,10 @@ class NetworkLifeTest : public NetworkDaemonTest {
   // The address that the network's own server has for a name; empty when it
   // has none.
   static std::string Dig(const Place& place, const std::string& name,
-                         const std::string& type = "A") {
+                         const std::string& type = "A",
+                         const std::string& server = "10.77.0.1") {
     std::string answer = RunIn(place, {"dig", "+short", "+time=2", "+tries=1",
-                                       "@10.77.0.1", name, type})
+                                       "@" + server, name, type})
                              .out;
     // ";; no servers could be reached", of those that others are asked.
     if (absl::StartsWith(answer, ";")) return "";
@@ -156,6 +159,78 @@ TEST_F(NetworkLifeTest, FilesTellWhoAndWhere) {
   EXPECT_THAT(resolv, HasSubstr("timeout:3"));
   // Of the container, not of the image.
   EXPECT_EQ(ReadFileOrEmpty(SharedRootfs() + "/etc/resolv.conf"), "");
+}
+
+// Takes what comes to port 53 of an address, and keeps it.
+class Taker {
+ public:
+  explicit Taker(const ProcessOptions& options)
+      : socat_(options, Interactive::Stdio::kPipes) {}
+  // The address need not be there yet.
+  static std::vector<std::string> Argv(const std::string& address) {
+    return {"setpriv", "--pdeathsig",
+            "KILL",    "socat",
+            "-u",      StrCat("UDP4-RECV:53,freebind,bind=", address),
+            "STDOUT"};
+  }
+  bool Got(const std::string& text) {
+    return socat_.WaitFor(text, absl::Milliseconds(100));
+  }
+
+ private:
+  Interactive socat_;
+};
+
+TEST_F(NetworkLifeTest, NamesAreAnsweredForWhenPort53IsFreeAgain) {
+  auto taker =
+      std::make_unique<Taker>(OptionsIn(Host(), Taker::Argv("10.79.0.1")));
+  ASSERT_TRUE(PollUntil(absl::Seconds(10), [] {
+    return absl::StrContains(Run(Host(), {"ss", "-Hanu"}), "10.79.0.1:53");
+  }));
+  MakeNetwork(NetworkOf("late", {"10.79.0.0/24"}));
+  v1::ContainerSpec spec = AttachedSpec({"late"});
+  spec.set_name("db");
+  const v1::Container db = CreateAndStart(spec);
+  const auto found = [&db] { return Dig(Inside(db), "db", "A", "10.79.0.1"); };
+  EXPECT_THAT(FileOf(db, "/etc/resolv.conf"), Not(HasSubstr("10.79.0.1")));
+  EXPECT_EQ(found(), "");
+  EXPECT_THAT(AuditProblems(), ElementsAre(HasSubstr("late")));
+  const int64_t revision = Revision();
+  taker.reset();
+  EXPECT_TRUE(PollUntil(absl::Seconds(20),
+                        [&] { return found() == AddressOf(db, 4); }));
+  const std::vector<v1::Event> events =
+      EventsUntil(revision, "network.repaired");
+  ASSERT_THAT(events, Not(IsEmpty()));
+  EXPECT_EQ(events.back().attributes().at("cause"), "names");
+  EXPECT_THAT(AuditProblems(), IsEmpty());
+  // Who comes now is told.
+  const v1::Container web = CreateAndStart(AttachedSpec({"late"}));
+  EXPECT_THAT(FileOf(web, "/etc/resolv.conf"), HasSubstr("10.79.0.1"));
+}
+
+TEST_F(NetworkLifeTest, OthersAreAskedWhomTheHostAsksNow) {
+  const v1::Container web = CreateAndStart(AttachedSpec({"lan"}));
+  Taker taker(OptionsIn(Outside(), Taker::Argv(kOutsideAddress)));
+  // The file of the daemon's own mounts.
+  const std::string file = ::testing::TempDir() + "resolv.conf";
+  const std::string mounts =
+      StrCat("nsenter --mount=/proc/", daemon().pid(), "/ns/mnt ");
+  Shell(Host(),
+        StrCat("echo 'nameserver ", kOutsideAddress, "' > ", file, " && ",
+               mounts, "mount --bind ", file, " /etc/resolv.conf"));
+  EXPECT_TRUE(PollUntil(absl::Seconds(20), [&] {
+    Dig(Inside(web), "elsewhere.example");
+    return taker.Got("elsewhere");
+  }));
+  // So do those that have no server of ours.
+  v1::NetworkSpec mute = NetworkOf("mute", {"10.79.0.0/24"});
+  mute.set_no_dns(true);
+  MakeNetwork(mute);
+  const v1::Container other = CreateAndStart(AttachedSpec({"mute"}));
+  EXPECT_EQ(FileOf(other, "/etc/resolv.conf"),
+            StrCat("nameserver ", kOutsideAddress, "\n"));
+  Shell(Host(), StrCat(mounts, "umount /etc/resolv.conf && rm ", file));
 }
 
 TEST_F(NetworkLifeTest, ContainersFindEachOtherByName) {

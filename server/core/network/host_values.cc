@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+
 #include "netsetup/nft/ruleset.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
@@ -131,6 +133,15 @@ bool IsFiltered(const store::NetworkRecord& record) {
 
 bool WantsSubnet(const spec::NetworkSpec& spec) {
   return spec.driver.empty() || spec.driver == "bridge" || spec.driver == "ptp";
+}
+
+std::string InstanceOf(std::string_view store_id) {
+  constexpr size_t kDigits = 16;
+  std::string digits;
+  for (const char c : store_id) {
+    if (digits.size() < kDigits && absl::ascii_isxdigit(c)) digits.push_back(c);
+  }
+  return digits;
 }
 
 absl::StatusOr<netsetup::Network> HostNetwork(

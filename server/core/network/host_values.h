@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,6 +19,10 @@
 #include "server/store/records.h"
 
 namespace caisson::core {
+
+// What marks what is ours on the host: the hexadecimal digits of the store's
+// id, the first ones.
+std::string InstanceOf(std::string_view store_id);
 
 // The errors are INVALID_ARGUMENT, of texts that Validate does not let pass.
 absl::StatusOr<netsetup::Network> HostNetwork(

@@ -30,6 +30,8 @@ struct HostResolver {
   // /run/systemd/resolve/resolv.conf, empty if there is none: counts where the
   // first one names no server but one on the host's loopback.
   std::string upstream;
+
+  bool operator==(const HostResolver&) const = default;
 };
 
 // What `dns` does not say comes from the host, without servers that only the

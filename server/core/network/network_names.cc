@@ -15,6 +15,9 @@ namespace {
 namespace dns = netsetup::dns;
 
 constexpr size_t kMaxResolvConfBytes = 64 * 1024;
+// Whoever has the port of names may give it back at any time, or never.
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kLastRetry = absl::Seconds(30);
 
 // Whether names are answered for on it: where the host has a bridge with
 // addresses of its own.
@@ -76,7 +79,7 @@ absl::StatusOr<std::unique_ptr<NetworkNames>> NetworkNames::Open() {
 
 void NetworkNames::UpdateUpstreams() {
   HostResolver host = ReadHostResolver();
-  if (host.resolv_conf == host_.resolv_conf) return;
+  if (host == host_) return;
   host_ = std::move(host);
   std::vector<dns::SocketAddress> upstreams;
   for (const std::string& text : ForwardServers(host_)) {
@@ -100,8 +103,8 @@ std::vector<std::string> NetworkNames::ServersOf(
             return one != nullptr && one->id == endpoint.network_id;
           });
       if (network == networks.end() || !WantsNames(**network)) continue;
-      const auto served = served_.find(endpoint.network_id);
-      if (served != served_.end() && !served->second) continue;
+      const auto service = services_.find(endpoint.network_id);
+      if (service != services_.end() && !service->second.status.ok()) continue;
       for (const spec::Subnet& subnet : (*network)->subnets) {
         if (!subnet.gateway.empty()) servers.push_back(subnet.gateway);
       }
@@ -124,25 +127,58 @@ void NetworkNames::Serve(const store::NetworkRecord& network) {
   responder_->Remove(network.id);
   responder_->SetZone(network.id, ZoneOf(network));
   const absl::Status status = responder_->Add(network.id, options).status();
-  if (!status.ok()) {
+  absl::MutexLock lock(&mutex_);
+  Service& service = services_[network.id];
+  // Once, not with each try.
+  if (!status.ok() && service.status.ok()) {
     CAISSON_LOG(kError, "names are not answered for", {"network", network.name},
                 {"error", status.ToString()});
+  } else if (status.ok() && !service.status.ok()) {
+    CAISSON_LOG(kInfo, "names are answered for again",
+                {"network", network.name});
   }
-  absl::MutexLock lock(&mutex_);
-  served_[network.id] = status.ok();
+  service.status = status;
+  if (status.ok()) service = {};
+}
+
+std::set<std::string> NetworkNames::Tend(
+    const std::vector<store::NetworkPtr>& networks, absl::Time now) {
+  UpdateUpstreams();
+  std::set<std::string> served;
+  for (const store::NetworkPtr& network : networks) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto found = services_.find(network->id);
+      if (found == services_.end() || found->second.status.ok()) continue;
+      Service& service = found->second;
+      if (now < service.next_try) continue;
+      service.delay = std::clamp(2 * service.delay, kFirstRetry, kLastRetry);
+      service.next_try = now + service.delay;
+    }
+    Serve(*network);
+    if (IsServed(network->id)) served.insert(network->id);
+  }
+  return served;
 }
 
 bool NetworkNames::IsServed(const std::string& network_id) const {
   absl::MutexLock lock(&mutex_);
-  const auto served = served_.find(network_id);
-  return served != served_.end() && served->second;
+  const auto service = services_.find(network_id);
+  return service != services_.end() && service->second.status.ok();
+}
+
+std::string NetworkNames::WhyNot(const std::string& network_id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto service = services_.find(network_id);
+  if (service == services_.end()) return "";
+  return std::string(service->second.status.message());
 }
 
 void NetworkNames::Forget(const std::string& network_id) {
   responder_->Remove(network_id);
   zones_.erase(network_id);
   absl::MutexLock lock(&mutex_);
-  served_.erase(network_id);
+  services_.erase(network_id);
 }
 
 // What there is, or an empty one.

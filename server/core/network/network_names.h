@@ -8,12 +8,15 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 #include "netsetup/dns/responder.h"
 #include "netsetup/dns/zone.h"
@@ -57,6 +60,16 @@ class NetworkNames {
   bool IsServed(const std::string& network_id) const;
   void Forget(const std::string& network_id);
 
+  // Why names are not answered for on a network that was to be served; empty:
+  // they are.
+  std::string WhyNot(const std::string& network_id) const;
+
+  // From time to time: asks those servers that the host asks now, and serves
+  // what could not be served (somebody had the port), less and less often.
+  // Returns the networks that have names again.
+  std::set<std::string> Tend(const std::vector<store::NetworkPtr>& networks,
+                             absl::Time now);
+
   // What a container has of names on a network that is, or was, served.
   void Add(const store::NetworkRecord& network,
            const netsetup::dns::ZoneEntry& entry);
@@ -68,6 +81,13 @@ class NetworkNames {
               const netsetup::dns::ZoneEntry& entry);
 
  private:
+  // Whether a network's names are answered for, and when that is tried again.
+  struct Service {
+    absl::Status status;
+    absl::Duration delay;
+    absl::Time next_try = absl::InfinitePast();
+  };
+
   explicit NetworkNames(std::unique_ptr<netsetup::dns::Responder> responder)
       : responder_(std::move(responder)) {}
 
@@ -78,8 +98,8 @@ class NetworkNames {
   HostResolver host_;
   std::map<std::string, netsetup::dns::ZonePtr> zones_;  // by network id
   mutable absl::Mutex mutex_;
-  // Networks that were to be served, and whether they are.
-  std::map<std::string, bool> served_ ABSL_GUARDED_BY(mutex_);
+  // Networks that were to be served.
+  std::map<std::string, Service> services_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace caisson::core

@@ -94,6 +94,7 @@ absl::Status Networks::Recover() {
   lane_thread_.Post([this] {
     DetectFeatures();
     DetectForeignDrops();
+    TendNames();
   });
   return result;
 }
@@ -304,6 +305,7 @@ absl::StatusOr<std::vector<AuditObject>> Networks::Inventory() {
     if (lane_ != nullptr) {
       CAISSON_RETURN_IF_ERROR(AuditLinks(&objects));
       CAISSON_RETURN_IF_ERROR(AuditTable(&objects));
+      AuditNames(&objects);
     }
     CAISSON_RETURN_IF_ERROR(AuditLeases(&objects));
     return objects;
@@ -357,6 +359,16 @@ absl::Status Networks::AuditTable(std::vector<AuditObject>* objects) {
         Object("nftables", difference, "", AuditState::kDrifted));
   }
   return absl::OkStatus();
+}
+
+void Networks::AuditNames(std::vector<AuditObject>* objects) const {
+  for (const NetworkPtr& network : NetworksUp()) {
+    if (names_ == nullptr) return;
+    std::string why_not = names_->WhyNot(network->id);
+    if (why_not.empty()) continue;
+    objects->push_back(Object("names", network->name, network->id,
+                              AuditState::kMissing, std::move(why_not)));
+  }
 }
 
 absl::Status Networks::AuditLeases(std::vector<AuditObject>* objects) {

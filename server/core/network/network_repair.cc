@@ -25,6 +25,7 @@ constexpr absl::Duration kLastRetry = absl::Minutes(5);
 // while of the last, it is left to itself.
 constexpr int kMostRepairs = 8;
 constexpr absl::Duration kCalm = absl::Minutes(1);
+constexpr absl::Duration kTendInterval = absl::Seconds(3);
 
 }  // namespace
 
@@ -157,6 +158,18 @@ void Networks::EnsureWatch() {
     CAISSON_LOG(kError, "changes of the firewall go unseen",
                 {"error", status.ToString()});
   }
+}
+
+// Nobody tells of a port that is free again, nor of a file that is replaced in
+// every way it can be; a look every few seconds costs nothing.
+void Networks::TendNames() {
+  if (names_ == nullptr) return;
+  const std::vector<NetworkPtr> up = NetworksUp();
+  if (!up.empty()) {
+    const std::set<std::string> served = names_->Tend(up, absl::Now());
+    if (!served.empty()) TellRepaired("names", served);
+  }
+  lane_thread_.After(kTendInterval, [this] { TendNames(); });
 }
 
 void Networks::OnNews(const NetworkWatch::News& news) {

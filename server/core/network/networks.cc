@@ -6,7 +6,6 @@
 #include <ctime>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
@@ -67,15 +66,6 @@ absl::Status LimitOfNetworks() {
 }
 
 }  // namespace
-
-std::string InstanceOf(std::string_view store_id) {
-  constexpr size_t kDigits = 16;
-  std::string digits;
-  for (const char c : store_id) {
-    if (digits.size() < kDigits && absl::ascii_isxdigit(c)) digits.push_back(c);
-  }
-  return digits;
-}
 
 Networks::Networks(Options options)
     : options_(std::move(options)),

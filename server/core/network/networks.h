@@ -200,6 +200,7 @@ class Networks {
   absl::Status EnsureRecovered();
   void RetryRecovery();
   void RepairLinks();
+  void TendNames();
   void EnsureWatch();
   void OnNews(const NetworkWatch::News& news);
   bool ConcernsUs(const NetworkWatch::News& news) const;
@@ -216,6 +217,7 @@ class Networks {
   absl::Status MakeDefault();
   absl::Status AuditLinks(std::vector<AuditObject>* objects);
   absl::Status AuditTable(std::vector<AuditObject>* objects);
+  void AuditNames(std::vector<AuditObject>* objects) const;
   absl::Status RepairLeases();
   absl::Status AuditLeases(std::vector<AuditObject>* objects);
 
@@ -240,9 +242,6 @@ class Networks {
   TimerId retry_ = 0;                          // of what could not be repaired
   absl::Duration retry_delay_;
 };
-
-// What is in `text` of hexadecimal digits: marks what is ours on the host.
-std::string InstanceOf(std::string_view store_id);
 
 }  // namespace caisson::core
 
