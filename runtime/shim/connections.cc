@@ -15,6 +15,8 @@ namespace {
 constexpr int kSendBufferBytes = 4 * 1024 * 1024;
 // After EMFILE and the like the listening socket stays readable: pause it.
 constexpr int64_t kListenPauseNs = 100 * kNsPerMs;
+// More of the smallest frames than a socket's buffer holds.
+constexpr int kMostQueued = 64 * 1024;
 
 }  // namespace
 
@@ -114,28 +116,48 @@ void Connections::ResumeListening() noexcept {
   }
 }
 
-void Connections::Receive(Peer* peer) noexcept {
+// One that goes on sending must not keep us for ever.
+void Connections::ReceiveFromOthers(const Peer* peer) noexcept {
+  if (receiving_) return;
+  receiving_ = true;
+  for (Peer& other : peers_) {
+    if (&other == peer) continue;
+    for (int left = kMostQueued; left > 0 && Receive(&other); --left) {
+    }
+  }
+  receiving_ = false;
+  if (!loss_untold_) return;
+  loss_untold_ = false;
+  handler_->OnDisconnected();
+}
+
+bool Connections::Receive(Peer* peer) noexcept {
+  if (!peer->socket_.is_valid()) return false;
   FrameFds fds;
   const int size =
       ReceiveMessage(peer->socket_.get(), buffer_, sizeof(buffer_), &fds);
-  if (size == -EAGAIN) return;
+  if (size == -EAGAIN) return false;
   FrameView frame;
   if (size <= 0 || !ParseFrame(buffer_, static_cast<size_t>(size), &frame)) {
     Drop(peer);
-    return;
+    return false;
   }
   handler_->OnFrame(peer, frame, &fds);
+  return true;
 }
 
 // The handler hears of it from the loop, not from within a Send.
 void Connections::Drop(Peer* peer) noexcept {
   peer->watch_.Stop();
   peer->socket_.reset();
+  loss_untold_ = true;
   if (!has_peer()) lost_timer_.Arm(loop_, 0);
 }
 
 void Connections::ReportLost() noexcept {
-  if (!has_peer()) handler_->OnDisconnected();
+  if (has_peer() || !loss_untold_) return;
+  loss_untold_ = false;
+  handler_->OnDisconnected();
 }
 
 }  // namespace caisson::shim

@@ -38,7 +38,7 @@ class FrameHandler {
  public:
   virtual void OnFrame(Peer* peer, const FrameView& frame,
                        FrameFds* fds) noexcept = 0;
-  // The last peer is gone.
+  // The last peer is gone, or another one came before we heard of that.
   virtual void OnDisconnected() noexcept = 0;
 
  protected:
@@ -65,6 +65,11 @@ class Connections {
                  size_t body_bytes, const int* fds = nullptr,
                  int fd_count = 0) noexcept;
 
+  // A new daemon has come: hands over all that the other peers have sent by
+  // now, and says OnDisconnected if one of them is gone, which nobody was told.
+  // From within OnFrame: the frame and its bytes are overwritten.
+  void ReceiveFromOthers(const Peer* peer) noexcept;
+
   bool has_peer() const noexcept;
   // Closes everything.
   void Close() noexcept;
@@ -74,7 +79,8 @@ class Connections {
   void OnListenReady(uint32_t events) noexcept;
   void ResumeListening() noexcept;
   void ReportLost() noexcept;
-  void Receive(Peer* peer) noexcept;
+  // False: nothing was there.
+  bool Receive(Peer* peer) noexcept;
   void Drop(Peer* peer) noexcept;
 
   Loop* loop_ = nullptr;
@@ -83,6 +89,8 @@ class Connections {
   Watch listen_watch_;
   Timer listen_timer_;
   Timer lost_timer_;
+  bool loss_untold_ = false;  // of a peer
+  bool receiving_ = false;    // from others
   Peer peers_[kMaxPeers];
   // Only the pages that a message touches exist.
   alignas(8) char buffer_[kMaxFrameBytes];

@@ -218,6 +218,9 @@ void Shim::ReapChildren() noexcept {
 void Shim::OnFrame(Peer* peer, const FrameView& frame, FrameFds* fds) noexcept {
   switch (frame.header.type) {
     case FrameType::kHello:
+      // What a daemon asked for before it died is part of the state: nobody
+      // must ask for it again.
+      connections_.ReceiveFromOthers(peer);
       SendState(peer);
       break;
     case FrameType::kStart:

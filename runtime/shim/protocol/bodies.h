@@ -35,7 +35,8 @@
 //
 // The shim undoes everything and ends when the control socket closes before
 // kStart. After it, it goes on without a daemon; a new daemon connects to
-// <state>/shims/<id>.sock, says kHello and gets kState.
+// <state>/shims/<id>.sock, says kHello and gets kState, which is told when all
+// that came over the other connections before has been done.
 // Events go to every connection; commands are taken from all of them.
 #ifndef CAISSON_RUNTIME_SHIM_PROTOCOL_BODIES_H_
 #define CAISSON_RUNTIME_SHIM_PROTOCOL_BODIES_H_
