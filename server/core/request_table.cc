@@ -78,6 +78,12 @@ std::optional<RequestOutcome> Ticket::Recovered() const {
                         .object_id = row->object_id};
 }
 
+std::string Ticket::InterruptedObject() const {
+  if (!interrupted_) return "";
+  const store::RequestPtr row = table_->store_->catalog().Request(key_.id);
+  return row == nullptr ? "" : row->object_id;
+}
+
 store::RequestRow Ticket::Row(const std::string& object_id) const {
   store::RequestRow row;
   row.id = key_.id;

@@ -63,6 +63,9 @@ class Ticket {
   // How that came out, once recovery has found what became of it: to be asked
   // where the object's changes are serial, since it is not to be done again.
   std::optional<RequestOutcome> Recovered() const;
+  // The object that it was about, as that daemon wrote down; "": none, or its
+  // row is gone.
+  std::string InterruptedObject() const;
 
   // The row that says that the request runs; in the transaction that first
   // changes anything.

@@ -41,6 +41,13 @@ std::shared_ptr<Container> Container::New(Env* env,
   };
   container->hub_->SetDeliveryListener(delivered);
   container->execs_.SetDeliveryListener(delivered);
+  container->execs_.SetDecisionListener(
+      [weak = std::weak_ptr<Container>(container)] {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        // Not in the middle of what decided it.
+        self->queue_->Post([self] { self->Settle(); });
+      });
   return container;
 }
 
@@ -232,8 +239,10 @@ void Container::Exec(ExecSet::StartArgs args, Callback<Started> callback) {
     }
     return;
   }
-  const bool waits =
-      ShimIsUnknown() || (IsSettling(state_) && state_ != State::kStopping);
+  // Or it began it, and nobody knows yet what came of it.
+  const bool waits = ShimIsUnknown() ||
+                     (IsSettling(state_) && state_ != State::kStopping) ||
+                     execs_.IsUndecided(args.ticket->InterruptedObject());
   absl::Status status;
   if (state_ == State::kKilling || state_ == State::kDeleting) {
     status = CancelledByDelete(id_);

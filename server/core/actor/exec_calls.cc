@@ -220,20 +220,43 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
     return;
   }
   if (unit->record.intent != store::Intent::kNone) {
-    store::ExecRecord record = unit->record;
-    record.intent = store::Intent::kNone;
-    record.pid = state.pid;
-    record.start_time = absl::FromUnixNanos(state.start_time_ns);
-    store::Transaction transaction;
-    transaction.put_execs.push_back(record);
-    AddInterruptedStart(record, &transaction);
-    // Else its exit will say so as well.
-    if (env_->store->Commit(std::move(transaction)).ok()) {
-      unit->record = std::move(record);
-    }
+    CommitAdopted(unit, state.pid, absl::FromUnixNanos(state.start_time_ns));
   }
   unit->source->SetRunning(run);
   unit->hub->OnAdopted(conn, state.stdin_offset, state.stdin_closed != 0);
+}
+
+void ExecSet::CommitAdopted(const UnitPtr& unit, int32_t pid,
+                            absl::Time start_time) {
+  store::ExecRecord record = unit->record;
+  record.intent = store::Intent::kNone;
+  record.pid = pid;
+  record.start_time = start_time;
+  store::Transaction transaction;
+  transaction.put_execs.push_back(record);
+  AddInterruptedStart(record, &transaction);
+  if (env_->store->Commit(std::move(transaction)).ok()) {
+    unit->record = std::move(record);
+    TellDecision();
+    return;
+  }
+  // Unless its exit says so before.
+  queue_->After(env_->commit_retry, [this, alive = alive_, unit, pid,
+                                     start_time] {
+    if (*alive && !unit->ended.has_value() && IsUndecided(unit->record.id)) {
+      CommitAdopted(unit, pid, start_time);
+    }
+  });
+}
+
+bool ExecSet::IsUndecided(const std::string& id) const {
+  const UnitPtr unit = id.empty() ? nullptr : Find(id);
+  return unit != nullptr && unit->launch == nullptr &&
+         unit->record.intent != store::Intent::kNone;
+}
+
+void ExecSet::TellDecision() {
+  if (decision_listener_) decision_listener_();
 }
 
 // The shim does not have it any more, or never had it.
@@ -283,6 +306,7 @@ void ExecSet::Forget(const UnitPtr& unit) {
   Erase(*unit);
   unit->source->SetRemoved();
   unit->waiters.FailAll(ExecNotFound(unit->record.id));
+  TellDecision();
 }
 
 std::set<uint64_t> ExecSet::Numbers() const {

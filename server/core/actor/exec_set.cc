@@ -326,6 +326,7 @@ void ExecSet::CommitEnd(const UnitPtr& unit) {
 
 // The end is in the store.
 void ExecSet::AfterExit(const UnitPtr& unit) {
+  if (IsUndecided(unit->record.id)) TellDecision();
   unit->record = *std::exchange(unit->ended, std::nullopt);
   unit->source->SetExited(
       std::make_shared<store::ExitInfo>(*unit->record.exit));

@@ -90,6 +90,14 @@ class ExecSet {
   void Adopt(const shimlink::ConnPtr& conn, int64_t run,
              const std::vector<shim::StateExec>& running);
 
+  // Whether an earlier daemon asked the shim for this exec, and it is not known
+  // yet, or not in the store, what came of it: it must not be made again. When
+  // that has changed the listener is called; to be set before all else.
+  bool IsUndecided(const std::string& id) const;
+  void SetDecisionListener(std::function<void()> listener) {
+    decision_listener_ = std::move(listener);
+  }
+
   // Numbers of all execs that have a row.
   std::set<uint64_t> Numbers() const;
   // Some stream that was open at its exec's exit has not got its last message;
@@ -128,6 +136,8 @@ class ExecSet {
   std::vector<UnitPtr> Unended() const;
   void AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                     int64_t run, const shim::StateExec& state);
+  void CommitAdopted(const UnitPtr& unit, int32_t pid, absl::Time start_time);
+  void TellDecision();
   void AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                   int64_t run);
   void OnLateStart(const shimlink::ConnPtr& conn, const UnitPtr& unit,
@@ -145,6 +155,7 @@ class ExecSet {
   std::map<uint32_t, UnitPtr> units_;  // by number
   uint32_t last_number_ = 0;
   std::function<void()> delivery_listener_;
+  std::function<void()> decision_listener_;
   mutable absl::Mutex hubs_mutex_;
   std::map<std::string, std::shared_ptr<StreamHub>> hubs_
       ABSL_GUARDED_BY(hubs_mutex_);  // by id of the exec

@@ -678,6 +678,114 @@ TEST_F(RecoveryTest, ARetryOfAnExecThatRanMeanwhileStartsNothing) {
   EXPECT_EQ(retry.Get()->exec->id, row->id);
 }
 
+// An Exec with an id that the daemon had asked its shim for when it was killed,
+// and its retry, which the next daemon gets.
+class ExecRetryTest : public RecoveryTest {
+ protected:
+  ExecRetryTest() {
+    id_ = StartNew(&shim_)->id;
+    {
+      Result<Started> unanswered;
+      calls_.push_back(execs().Exec(Args(), unanswered.Take()));
+      EXPECT_EQ(shim_->Receive().type, shim::FrameType::kExec);
+    }
+    Close();
+    shim_->Listen(state_);
+    Open();
+    shim_->AcceptDaemon();
+    exec_ = catalog().AllExecs().front()->id;
+  }
+
+  ExecArgs Args() const {
+    return {.container = id_, .spec = ExecSpec(), .request = Key("Exec")};
+  }
+  void SayPrepared() {
+    shim::StateExec prepared = Running(1);
+    prepared.phase = shim::Phase::kPrepared;
+    shim_->SayState(shim::Phase::kRunning, 4711, {prepared});
+  }
+  // Until this daemon has heard the state.
+  void AwaitAdoption() {
+    Result<Started> attached;
+    containers().Attach({.container = id_}, attached.Take());
+    EXPECT_TRUE(attached.Get().ok());
+  }
+  void Retry() { calls_.push_back(execs().Exec(Args(), retry_.Take())); }
+  // In all that the daemon said until its end.
+  void ExpectNoExec() {
+    Close();
+    for (TestFrame frame = shim_->Receive(); frame.ok;
+         frame = shim_->Receive()) {
+      EXPECT_NE(frame.type, shim::FrameType::kExec);
+    }
+  }
+  TestFrame NextExec() {
+    TestFrame frame = shim_->Receive();
+    while (frame.ok && frame.type != shim::FrameType::kExec) {
+      frame = shim_->Receive();
+    }
+    return frame;
+  }
+
+  FakeShimPtr shim_;
+  std::string id_;
+  std::string exec_;
+  Result<Started> retry_;
+};
+
+TEST_F(ExecRetryTest, WaitsForOneThatIsPreparedAndGetsIt) {
+  SayPrepared();
+  AwaitAdoption();
+  Retry();
+  shim_->Started(4715, 1);
+  ASSERT_TRUE(retry_.Get().ok()) << retry_.Get().status().ToString();
+  EXPECT_EQ(retry_.Get()->exec->id, exec_);
+  EXPECT_EQ(retry_.Get()->pid, 4715);
+  EXPECT_TRUE(retry_.Get()->replayed);
+  ExpectNoExec();
+}
+
+TEST_F(ExecRetryTest, WaitsForOneThatIsPreparedAndStartsItWhenThatFails) {
+  SayPrepared();
+  AwaitAdoption();
+  Retry();
+  shim_->Failed(0, ENOENT, 1);
+  const TestFrame frame = NextExec();
+  ASSERT_TRUE(frame.ok);
+  shim_->Started(4716, frame.target);
+  ASSERT_TRUE(retry_.Get().ok()) << retry_.Get().status().ToString();
+  EXPECT_NE(retry_.Get()->exec->id, exec_);
+  EXPECT_EQ(catalog().AllExecs().size(), 1u);
+}
+
+TEST_F(ExecRetryTest, WaitsForOneThatIsPreparedUntilTheContainerEnds) {
+  SayPrepared();
+  AwaitAdoption();
+  Retry();
+  shim_->ExitedWith(0);
+  EXPECT_EQ(ReasonOf(retry_.Get().status()), "WRONG_STATE");
+  EXPECT_TRUE(catalog().AllExecs().empty());
+}
+
+TEST_F(ExecRetryTest, WaitsForOneThatIsPreparedUntilTheDaemonStops) {
+  SayPrepared();
+  AwaitAdoption();
+  Retry();
+  Close();
+  EXPECT_EQ(ReasonOf(retry_.Get().status()), "SHUTTING_DOWN");
+}
+
+TEST_F(ExecRetryTest, StartsNothingWhileTheStoreRefusesToSayThatItRuns) {
+  env().commit_retry = absl::Milliseconds(10);
+  disk_.Fail(0, 1, SQLITE_FULL);
+  shim_->SayState(shim::Phase::kRunning, 4711, {Running(1)});
+  AwaitAdoption();
+  Retry();
+  ASSERT_TRUE(retry_.Get().ok()) << retry_.Get().status().ToString();
+  EXPECT_EQ(retry_.Get()->exec->id, exec_);
+  ExpectNoExec();
+}
+
 TEST_F(RecoveryTest, ExecsOfAContainerThatHasEndedEnd) {
   FakeShimPtr shim;
   const std::string id = StartNew(&shim)->id;
