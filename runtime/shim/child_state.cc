@@ -16,6 +16,13 @@ namespace {
 // include/linux/sched.h; visible in procfs, so it does not change.
 constexpr unsigned kForkNoExec = 0x40;  // PF_FORKNOEXEC
 
+bool HasEnded(int pid_fd) noexcept {
+  siginfo_t info = {};
+  return ::waitid(P_PIDFD, static_cast<id_t>(pid_fd), &info,
+                  WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid != 0;
+}
+
 }  // namespace
 
 bool ParseHasExecuted(const char* text) noexcept {
@@ -39,6 +46,24 @@ bool HasExecuted(pid_t pid) noexcept {
     return true;
   }
   return ParseHasExecuted(text);
+}
+
+ChildState ReadChildState(int error_fd, pid_t pid, int pid_fd,
+                          init::OpFailure* failure) noexcept {
+  // Asked first: one that has ended has said all that it will.
+  const bool ended = HasEnded(pid_fd);
+  init::OpFailure said = {};
+  const ssize_t size = ::read(error_fd, &said, sizeof(said));
+  if (size == static_cast<ssize_t>(sizeof(said))) {
+    *failure = said;
+    return ChildState::kFailed;
+  }
+  if (size < 0 && !ended) return ChildState::kWorking;
+  if (HasExecuted(pid)) return ChildState::kExecuted;
+  // Not for long, and to end it would be to end the program: a kernel may close
+  // the pipe before it clears the flag (seen on 6.1, where the last reference
+  // to the pipe was ours).
+  return ended ? ChildState::kEnded : ChildState::kSilent;
 }
 
 bool Reap(int pid_fd, siginfo_t* status) noexcept {

@@ -19,6 +19,7 @@ using record::ExitCause;
 
 Task::Task(const Options& options) noexcept : options_(options) {
   error_watch_.Bind<&Task::OnErrorPipe>(this);
+  silence_timer_.Bind<&Task::CheckLaunch>(this);
   grace_timer_.Bind<&Task::OnGraceOver>(this);
   disconnect_timer_.Bind<&Task::OnDisconnectGraceOver>(this);
   linger_timer_.Bind<&Task::CheckReleased>(this);
@@ -57,7 +58,7 @@ int Task::JoinContainer(const Task& container) noexcept {
 void Task::OnChildExit() noexcept {
   // The error pipe says more than the status, and only a zombie can tell
   // whether it ever became the program.
-  if (is_launching()) OnErrorPipe(0);
+  if (is_launching()) CheckLaunch();
   if (reaped_ || !Reap(pid_fd_.get(), &status_)) return;
   reaped_ = true;
   exit_time_ns_ = RealTimeNs();

@@ -161,6 +161,7 @@ class Task final : public InputListener,
   [[noreturn]] void BecomeChild(const init::ChildFds& fds) noexcept;
   bool RunParent(init::OpFailure* failure) noexcept;
   void OnErrorPipe(uint32_t events) noexcept;
+  void CheckLaunch() noexcept;
   void HoldMounts() noexcept;
   void OnExecuted() noexcept;
   void Abort(const init::OpFailure& failure, plan::Executor stage) noexcept;
@@ -215,6 +216,7 @@ class Task final : public InputListener,
   base::UniqueFd error_read_;
   base::UniqueFd sync_write_;
   Watch error_watch_;
+  Timer silence_timer_;
   bool started_ = false;
   bool aborting_ = false;
   FailedBody failure_ = {};

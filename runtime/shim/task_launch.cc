@@ -21,6 +21,9 @@ namespace {
 using init::OpFailure;
 using plan::Executor;
 
+// How often a child whose pipe is closed is asked whether it is the program.
+constexpr int64_t kSilencePollNs = kNsPerMs;
+
 int MakePipe(base::UniqueFd* read_end, base::UniqueFd* write_end) noexcept {
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC) != 0) return errno;
@@ -227,25 +230,36 @@ bool Task::RunParent(OpFailure* failure) noexcept {
   return true;
 }
 
+void Task::OnErrorPipe(uint32_t) noexcept {
+  CheckLaunch();
+}
+
 // The child says what failed, or is silent: then it became the program, or
 // was killed before.
-void Task::OnErrorPipe(uint32_t events) noexcept {
+void Task::CheckLaunch() noexcept {
   OpFailure failure = {init::kFailedSpawn, 0};
-  const ssize_t size = ::read(error_read_.get(), &failure, sizeof(failure));
-  if (size < 0 && events != 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (size != static_cast<ssize_t>(sizeof(failure))) {
-    failure = {init::kFailedSpawn, 0};
-    if (HasExecuted(pid_)) {
+  switch (ReadChildState(error_read_.get(), pid_, pid_fd_.get(), &failure)) {
+    case ChildState::kWorking:
+      return;
+    case ChildState::kSilent:
+      // Its pipe would wake us for ever. Should it die, SIGCHLD does.
+      error_watch_.Stop();
+      silence_timer_.Arm(options_.loop, kSilencePollNs);
+      return;
+    case ChildState::kExecuted:
       OnExecuted();
       return;
-    }
+    case ChildState::kFailed:
+    case ChildState::kEnded:
+      Abort(failure, StageOf(plan(), failure.op));
+      return;
   }
-  Abort(failure, StageOf(plan(), failure.op));
 }
 
 void Task::OnExecuted() noexcept {
   phases_.child_ns = MonotonicNs() - start_monotonic_ns_;
   error_watch_.Stop();
+  silence_timer_.Disarm();
   error_read_.reset();
   sync_write_.reset();
   phase_ = Phase::kRunning;
@@ -269,6 +283,7 @@ void Task::Abort(const OpFailure& failure, Executor stage) noexcept {
               .stage = static_cast<uint32_t>(stage),
               .killed_by_signal = 0};
   error_watch_.Stop();
+  silence_timer_.Disarm();
   // The rest follows when the child is reaped.
   if (SignalProcess(SIGKILL) != ESRCH || pid_fd_.is_valid()) return;
   CompleteAbort();
