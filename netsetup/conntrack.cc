@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
-
 #include "netsetup/attributes.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
@@ -248,7 +246,8 @@ absl::StatusOr<Flow> ParseFlow(const nlmsghdr* header) {
                      attribute->nla_len);
     flow.name.resize(MNL_ALIGN(flow.name.size()), '\0');
   });
-  if (!original.source || !original.destination || !reply.source) {
+  if (!original.source || !original.destination || !reply.source ||
+      !reply.destination) {
     return absl::InvalidArgumentError("flow without addresses");
   }
   flow.protocol = original.protocol;
@@ -256,6 +255,7 @@ absl::StatusOr<Flow> ParseFlow(const nlmsghdr* header) {
   flow.original_destination = *original.destination;
   flow.original_port = original.destination_port;
   flow.reply_source = *reply.source;
+  flow.reply_destination = *reply.destination;
   return flow;
 }
 
@@ -294,16 +294,20 @@ absl::StatusOr<size_t> FlushFlows(NetfilterSocket* socket,
   return DeleteAll(socket, *flows);
 }
 
+absl::StatusOr<size_t> FlushFlowsIf(
+    NetfilterSocket* socket, absl::FunctionRef<bool(const Flow&)> is_stale) {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<Flow> flows,
+                           ListFlows(socket, BuildDump({}, false), is_stale));
+  return DeleteAll(socket, flows);
+}
+
 absl::StatusOr<size_t> FlushFlowsOf(NetfilterSocket* socket,
                                     const std::set<IpAddress>& addresses) {
   if (addresses.empty()) return 0;
-  CAISSON_ASSIGN_OR_RETURN(
-      const std::vector<Flow> flows,
-      ListFlows(socket, BuildDump({}, false), [&addresses](const Flow& flow) {
-        return addresses.contains(flow.original_source) ||
-               addresses.contains(flow.reply_source);
-      }));
-  return DeleteAll(socket, flows);
+  return FlushFlowsIf(socket, [&addresses](const Flow& flow) {
+    return addresses.contains(flow.original_source) ||
+           addresses.contains(flow.reply_source);
+  });
 }
 
 }  // namespace caisson::netsetup

@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 
 #include "netsetup/ip_address.h"
@@ -48,6 +49,7 @@ struct Flow {
   IpAddress original_destination;
   uint16_t original_port = 0;
   IpAddress reply_source;
+  IpAddress reply_destination;
   // What names it to the kernel: the attributes of the original direction, of
   // the zone and of the id, as they came.
   std::string name;
@@ -62,6 +64,10 @@ bool Matches(const FlowFilter& filter, const Flow& flow);
 // meanwhile are no error. INVALID_ARGUMENT for a filter that fits everything.
 absl::StatusOr<size_t> FlushFlows(NetfilterSocket* socket,
                                   const FlowFilter& filter);
+
+// The same for all that `is_stale` says; each flow of the host is shown to it.
+absl::StatusOr<size_t> FlushFlowsIf(
+    NetfilterSocket* socket, absl::FunctionRef<bool(const Flow&)> is_stale);
 
 // The same for all that any of the addresses began or answers. The kernel walks
 // its whole table for each reading of it (10 ms with 262,144 buckets, whatever

@@ -61,6 +61,7 @@ TEST(ConntrackTest, AFlowIsRead) {
   EXPECT_EQ(flow->original_destination.ToString(), "192.0.2.1");
   EXPECT_EQ(flow->original_port, 8080);
   EXPECT_EQ(flow->reply_source.ToString(), "10.0.0.2");
+  EXPECT_EQ(flow->reply_destination.ToString(), "198.51.100.1");
 }
 
 TEST(ConntrackTest, EverythingGivenHasToFit) {

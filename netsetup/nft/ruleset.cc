@@ -177,4 +177,27 @@ absl::StatusOr<std::vector<Element>> BuildPortElements(
   return elements;
 }
 
+std::optional<IpAddress> OwnerOfPort(const Elements& elements, uint8_t protocol,
+                                     const IpAddress& host_address,
+                                     uint16_t port) {
+  if (IsLoopback6(host_address)) return std::nullopt;
+  const bool ip6 = host_address.is_v6();
+  std::string key(FieldBytes(Field::kProtocol), '\0');
+  key[0] = static_cast<char>(protocol);
+  key += PortField(port);
+  // The more exact address wins.
+  auto found = elements.map().find({ip6 ? SetId::kPortsAt6 : SetId::kPortsAt4,
+                                    AddressField(host_address) + key});
+  if (found == elements.map().end()) {
+    found = elements.map().find({ip6 ? SetId::kPorts6 : SetId::kPorts4, key});
+  }
+  if (found == elements.map().end()) return std::nullopt;
+  const std::string& target = found->second;
+  const absl::StatusOr<IpAddress> owner =
+      IpAddressFromBytes({reinterpret_cast<const uint8_t*>(target.data()),
+                          FieldBytes(ip6 ? Field::kIp6 : Field::kIp4)});
+  if (!owner.ok()) return std::nullopt;
+  return *owner;
+}
+
 }  // namespace caisson::netsetup::nft

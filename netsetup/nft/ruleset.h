@@ -87,6 +87,12 @@ struct PublishedPort {
 absl::StatusOr<std::vector<Element>> BuildPortElements(
     const PublishedPort& port);
 
+// To whom the elements lead what is sent to a port of the host; nothing: to the
+// host itself. `protocol` is an IPPROTO_*.
+std::optional<IpAddress> OwnerOfPort(const Elements& elements, uint8_t protocol,
+                                     const IpAddress& host_address,
+                                     uint16_t port);
+
 }  // namespace caisson::netsetup::nft
 
 #endif  // CAISSON_NETSETUP_NFT_RULESET_H_

@@ -250,10 +250,12 @@ void NetworkDaemonTest::Serve(const Place& place, const std::string& name,
 
 std::string NetworkDaemonTest::Ask(const Place& place,
                                    std::string_view protocol,
-                                   const std::string& address, int port) {
+                                   const std::string& address, int port,
+                                   int from_port) {
   const bool ip6 = absl::StrContains(address, ":");
-  const std::string target =
+  std::string target =
       StrCat(protocol, ip6 ? "6:[" : "4:", address, ip6 ? "]:" : ":", port);
+  if (from_port != 0) target += StrCat(",sourceport=", from_port);
   // Over TCP it says nothing: what nobody reads would become a reset, which
   // can be faster than the answer.
   const std::vector<std::string> argv =

@@ -71,9 +71,11 @@ class NetworkDaemonTest : public DaemonTest {
   void Serve(const Place& place, const std::string& name, int port = 8000);
   // Before the end of the test: a server holds the namespace that it is in.
   void StopServing() { servers_.clear(); }
-  // What is said at the address, empty when nobody answers.
+  // What is said at the address, empty when nobody answers. From the same port
+  // each time, all is one connection of UDP to the kernel; 0: from any.
   static std::string Ask(const Place& place, std::string_view protocol,
-                         const std::string& address, int port);
+                         const std::string& address, int port,
+                         int from_port = 0);
   // It is answered so, at once or within some seconds.
   static void ExpectAnswer(const Place& place, std::string_view protocol,
                            const std::string& address, int port,

@@ -463,6 +463,45 @@ TEST_F(NetworkRecoveryTest, FlushedFirewallIsMadeAnewWithinASecond) {
   EXPECT_THAT(AuditProblems(), IsEmpty());
 }
 
+TEST_F(NetworkRecoveryTest, WhatBeganWithoutAFirewallIsPutOnItsWay) {
+  MakeLan();
+  MakeNetwork(NetworkOf("other", {"10.77.2.0/24"}));
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Publish(&spec, "0.0.0.0", 8080, 8000, "udp");
+  const v1::Container a = CreateAndStart(spec);
+  const v1::Container b = CreateAndStart(AttachedSpec({"other"}));
+  Serve(Inside(a), "a");
+  Serve(Outside(), "outside");
+  const auto published = [] {
+    return Ask(Outside(), "UDP", kHostAddress, 8080, 5555);
+  };
+  const auto outwards = [&] {
+    return Ask(Inside(a), "UDP", kOutsideAddress, 8000, 5555);
+  };
+  const auto across = [&] {
+    return Ask(Inside(b), "UDP", AddressOf(a, 4), 8000, 5555);
+  };
+  // Without any rule that asks for them the kernel knows no connections.
+  Shell(Host(),
+        "nft 'add table inet tracker;"
+        " add chain inet tracker in { type filter hook prerouting priority 0; }"
+        "; add rule inet tracker in ct state established counter'");
+  const std::string table = StrCat("caisson_", Instance());
+  const int64_t revision = Revision();
+  ASSERT_EQ(::kill(daemon().pid(), SIGSTOP), 0);
+  Run(Host(), {"nft", "delete", "table", "inet", table});
+  EXPECT_EQ(published(), "");
+  EXPECT_EQ(outwards(), StrCat("outside ", AddressOf(a, 4)));
+  EXPECT_EQ(across(), StrCat("a ", AddressOf(b, 4))) << "nothing is in its way";
+  ASSERT_EQ(::kill(daemon().pid(), SIGCONT), 0);
+  EXPECT_THAT(EventsUntil(revision, "network.repaired"), Not(IsEmpty()));
+
+  EXPECT_EQ(published(), StrCat("a ", kOutsideAddress));
+  EXPECT_EQ(outwards(), StrCat("outside ", kHostAddress));
+  EXPECT_EQ(across(), "");
+  Shell(Host(), "nft delete table inet tracker");
+}
+
 TEST_F(NetworkRecoveryTest, ForeignTablesAndLinksAreNotTouched) {
   MakeLan();
   StartPublished();

@@ -7,7 +7,6 @@
 
 #include "absl/strings/ascii.h"
 
-#include "netsetup/nft/ruleset.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 
@@ -79,34 +78,6 @@ absl::StatusOr<nft::Nat> NatOf(const spec::Nat& nat) {
     CAISSON_ASSIGN_OR_RETURN(out.source, netsetup::ParseIpAddress(nat.source));
   }
   return out;
-}
-
-absl::StatusOr<nft::NetworkRules> RulesOf(const store::NetworkRecord& record) {
-  const spec::NetworkSpec& spec = *record.spec;
-  nft::NetworkRules rules;
-  switch (spec.isolation) {
-    case spec::NetworkIsolation::kNone:
-      rules.isolation = nft::Isolation::kOpen;
-      break;
-    case spec::NetworkIsolation::kStrict:
-      rules.isolation = nft::Isolation::kStrict;
-      break;
-    case spec::NetworkIsolation::kUnspecified:
-    case spec::NetworkIsolation::kNetwork:
-      rules.isolation = nft::Isolation::kPublished;
-      break;
-  }
-  rules.siblings = !spec.isolate_endpoints;
-  rules.internal = spec.internal;
-  rules.ingress = spec.ingress;
-  // A bridge that somebody else made may be the host's own way to the world.
-  rules.guards_host =
-      spec.interface.empty() &&
-      (spec.internal || spec.isolation != spec::NetworkIsolation::kNone);
-  CAISSON_ASSIGN_OR_RETURN(rules.nat4, NatOf(spec.nat4));
-  CAISSON_ASSIGN_OR_RETURN(rules.nat6, NatOf(spec.nat6));
-  if (spec.driver == "ptp") rules.group = GroupOf(record);
-  return rules;
 }
 
 std::optional<netsetup::Rate> RateOf(
@@ -199,10 +170,40 @@ absl::StatusOr<netsetup::Endpoint> HostEndpoint(
   return out;
 }
 
+absl::StatusOr<nft::NetworkRules> FirewallRules(
+    const store::NetworkRecord& record) {
+  const spec::NetworkSpec& spec = *record.spec;
+  nft::NetworkRules rules;
+  switch (spec.isolation) {
+    case spec::NetworkIsolation::kNone:
+      rules.isolation = nft::Isolation::kOpen;
+      break;
+    case spec::NetworkIsolation::kStrict:
+      rules.isolation = nft::Isolation::kStrict;
+      break;
+    case spec::NetworkIsolation::kUnspecified:
+    case spec::NetworkIsolation::kNetwork:
+      rules.isolation = nft::Isolation::kPublished;
+      break;
+  }
+  rules.siblings = !spec.isolate_endpoints;
+  rules.internal = spec.internal;
+  rules.ingress = spec.ingress;
+  // A bridge that somebody else made may be the host's own way to the world.
+  rules.guards_host =
+      spec.interface.empty() &&
+      (spec.internal || spec.isolation != spec::NetworkIsolation::kNone);
+  CAISSON_ASSIGN_OR_RETURN(rules.nat4, NatOf(spec.nat4));
+  CAISSON_ASSIGN_OR_RETURN(rules.nat6, NatOf(spec.nat6));
+  if (spec.driver == "ptp") rules.group = GroupOf(record);
+  return rules;
+}
+
 absl::StatusOr<std::vector<nft::Element>> NetworkElements(
     const store::NetworkRecord& record) {
   if (!IsFiltered(record)) return std::vector<nft::Element>();
-  CAISSON_ASSIGN_OR_RETURN(const nft::NetworkRules rules, RulesOf(record));
+  CAISSON_ASSIGN_OR_RETURN(const nft::NetworkRules rules,
+                           FirewallRules(record));
   if (rules.group != 0) return nft::BuildGroupElements(rules);
   CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
                            HostNetwork(record));
@@ -235,7 +236,8 @@ absl::StatusOr<std::vector<nft::Element>> EndpointElements(
     const store::NetworkRecord& record, const store::Endpoint& endpoint) {
   std::vector<nft::Element> elements;
   if (!IsFiltered(record)) return elements;
-  CAISSON_ASSIGN_OR_RETURN(const nft::NetworkRules rules, RulesOf(record));
+  CAISSON_ASSIGN_OR_RETURN(const nft::NetworkRules rules,
+                           FirewallRules(record));
   if (rules.group != 0) {
     CAISSON_ASSIGN_OR_RETURN(elements,
                              nft::BuildInterfaceElements(

@@ -15,6 +15,7 @@
 #include "netsetup/ipam/pool.h"
 #include "netsetup/network/network.h"
 #include "netsetup/nft/element.h"
+#include "netsetup/nft/ruleset.h"
 #include "netsetup/sysctl.h"
 #include "server/store/records.h"
 
@@ -30,6 +31,9 @@ absl::StatusOr<netsetup::Network> HostNetwork(
 absl::StatusOr<netsetup::Endpoint> HostEndpoint(
     const store::Endpoint& endpoint, const std::string& container_id);
 
+// How the firewall treats a network that passes it.
+absl::StatusOr<netsetup::nft::NetworkRules> FirewallRules(
+    const store::NetworkRecord& record);
 // What the firewall has of a network; nothing for drivers whose packets do not
 // pass it.
 absl::StatusOr<std::vector<netsetup::nft::Element>> NetworkElements(

@@ -3,9 +3,11 @@
 #include <netinet/in.h>
 
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
+#include "netsetup/addr.h"
 #include "netsetup/conntrack.h"
 #include "netsetup/netns.h"
 #include "netsetup/nft/schema.h"
@@ -15,6 +17,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
+#include "server/core/network/flow_judge.h"
 #include "server/core/network/host_values.h"
 #include "server/core/network/network_errors.h"
 
@@ -315,7 +318,14 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
     CAISSON_RETURN_IF_ERROR(table_.Destroy());
     has_table_ = false;
   }
-  is_recovered_ = true;
+  // Nobody knows for how long there was none before us.
+  if (!std::exchange(is_recovered_, true)) {
+    const absl::Status forgotten = ForgetMisled(endpoints);
+    if (!forgotten.ok()) {
+      CAISSON_LOG(kWarning, "connections may go on where they went",
+                  {"error", forgotten.ToString()});
+    }
+  }
   CAISSON_ASSIGN_OR_RETURN(
       std::vector<netsetup::Recovered> parts,
       host_.Recover(wanted.desired, [&wanted](const std::string& endpoint) {
@@ -360,7 +370,34 @@ absl::StatusOr<std::vector<std::string>> NetworkLane::CheckTable() {
   return table_.Check();
 }
 
-absl::StatusOr<bool> NetworkLane::MendTable() {
+absl::Status NetworkLane::ForgetMisled(
+    const std::vector<LiveEndpoint>& endpoints) {
+  if (endpoints.empty()) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Socket socket, netsetup::Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<netsetup::LinkAddress> addresses,
+                           netsetup::ListAddresses(&socket));
+  std::set<netsetup::IpAddress> host;
+  for (const netsetup::LinkAddress& one : addresses) {
+    host.insert(one.prefix.address);
+  }
+  FlowJudge judge(std::move(host), &table_.elements());
+  for (const LiveEndpoint& live : endpoints) {
+    CAISSON_RETURN_IF_ERROR(judge.Add(*live.ref.network, live.ref.endpoint));
+  }
+  CAISSON_ASSIGN_OR_RETURN(
+      const size_t forgotten,
+      netsetup::FlushFlowsIf(&conntrack_, [&judge](const netsetup::Flow& flow) {
+        return judge.IsMisled(flow);
+      }));
+  if (forgotten > 0) {
+    CAISSON_LOG(kInfo, "connections forgotten that passed no firewall",
+                {"connections", forgotten});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> NetworkLane::MendTable(
+    const std::vector<LiveEndpoint>& endpoints) {
   CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
                            CheckTable());
   if (differences.empty()) return false;
@@ -368,6 +405,7 @@ absl::StatusOr<bool> NetworkLane::MendTable() {
     CAISSON_LOG(kWarning, "firewall was changed", {"difference", difference});
   }
   CAISSON_RETURN_IF_ERROR(table_.Rebuild());
+  CAISSON_RETURN_IF_ERROR(ForgetMisled(endpoints));
   return true;
 }
 

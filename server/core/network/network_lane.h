@@ -105,9 +105,10 @@ class NetworkLane {
       const std::vector<store::NetworkPtr>& networks,
       const std::vector<LiveEndpoint>& endpoints) const;
 
-  // Makes the firewall what it shall be where somebody changed it; whether
-  // there was anything to do.
-  absl::StatusOr<bool> MendTable();
+  // Makes the firewall what it shall be where somebody changed it, and forgets
+  // the connections that took a wrong way meanwhile; whether there was anything
+  // to do.
+  absl::StatusOr<bool> MendTable(const std::vector<LiveEndpoint>& endpoints);
   // Sees what others change; see NetworkWatch.
   absl::StatusOr<netsetup::nft::Watch> WatchTable() const {
     return netsetup::nft::Watch::Open(table_);
@@ -141,6 +142,7 @@ class NetworkLane {
   absl::Status HoldDevice(const LiveEndpoint& endpoint);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
   void ForgetFlows(const netsetup::FlowFilter& filter);
+  absl::Status ForgetMisled(const std::vector<LiveEndpoint>& endpoints);
 
   netsetup::Host host_;
   netsetup::nft::Table table_;

@@ -175,7 +175,7 @@ void Networks::TendNames() {
 void Networks::OnNews(const NetworkWatch::News& news) {
   if (news.foreign_chains_changed) DetectForeignDrops();
   if (news.table_changed) {
-    const absl::StatusOr<bool> mended = lane_->MendTable();
+    const absl::StatusOr<bool> mended = lane_->MendTable(LiveEndpoints());
     if (!mended.ok()) {
       CAISSON_LOG(kError, "firewall is not as it shall be",
                   {"error", mended.status().ToString()});
