@@ -344,9 +344,11 @@ Batch BuildChainsRequest() {
   return out.Take();
 }
 
-Batch BuildRulesRequest(std::string_view table) {
+Batch BuildRulesRequest(uint8_t family, std::string_view table) {
   Writer out;
   nlmsghdr* header = BeginDump(&out, NFT_MSG_GETRULE);
+  static_cast<nfgenmsg*>(::mnl_nlmsg_get_payload(header))->nfgen_family =
+      family;
   ::mnl_attr_put_strz(header, NFTA_RULE_TABLE, std::string(table).c_str());
   out.End();
   return out.Take();

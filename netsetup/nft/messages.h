@@ -28,10 +28,10 @@ Batch BuildRemoval(std::string_view table);
 Batch BuildChange(std::string_view table, const Change& change);
 
 // Requests for dumps: of elements of one set, of the chains of all tables, of
-// the rules and the tables of the inet family.
+// the rules of a table (NFPROTO_*), of the tables of the inet family.
 Batch BuildElementsRequest(std::string_view table, SetId set);
 Batch BuildChainsRequest();
-Batch BuildRulesRequest(std::string_view table);
+Batch BuildRulesRequest(uint8_t family, std::string_view table);
 Batch BuildTablesRequest();
 
 // What the message `sequence` of a batch is about, for an error: "rule in

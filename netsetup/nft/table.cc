@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -119,13 +120,39 @@ const char* FamilyName(uint8_t family) {
   }
 }
 
-bool DropsForwarded(const ChainInfo& chain) {
-  if (!chain.is_base || chain.hook != NF_INET_FORWARD ||
-      FamilyName(chain.family)[0] == '\0') {
-    return false;
+std::set<std::string> OwnInterfaces(const Elements& elements) {
+  std::set<std::string> names;
+  for (const auto& [place, value] : elements.map()) {
+    if (place.first != SetId::kNets) continue;
+    names.insert(place.second.substr(0, place.second.find('\0')));
   }
-  // firewalld accepts by policy and rejects at the end of its chain.
-  return chain.drops || chain.table == "firewalld";
+  return names;
+}
+
+// Whether the chain is in the way of one of our interfaces. A bridge's filter
+// sees its ports, which are not ours to name.
+bool Defeats(const ChainInfo& base, const ForeignChains& chains,
+             const std::set<std::string>& interfaces) {
+  const auto fate = [&](const ForeignPacket& packet) {
+    return FateOf(chains, base.name, base.drops, packet);
+  };
+  const bool is_forward = base.hook == NF_INET_FORWARD;
+  if (base.family == NFPROTO_BRIDGE || interfaces.empty()) {
+    return is_forward && fate({}).is_dropped;
+  }
+  for (const std::string& name : ToldApart(chains, interfaces)) {
+    if (!is_forward) {
+      const Fate asked =
+          fate({.input = name, .output = {}, .asks_names = true});
+      if (asked.is_dropped && !asked.has_exceptions) return true;
+      continue;
+    }
+    if (fate({.input = name, .output = {}}).is_dropped ||
+        fate({.input = {}, .output = name}).is_dropped) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void Append(const Change& change, std::vector<std::string>* differences) {
@@ -210,7 +237,7 @@ absl::Status Table::CheckComment(std::vector<std::string>* differences) {
 
 absl::Status Table::CheckRules(std::vector<std::string>* differences) {
   RulesByChain have;
-  Batch request = BuildRulesRequest(name_);
+  Batch request = BuildRulesRequest(NFPROTO_INET, name_);
   CAISSON_RETURN_IF_ERROR(socket_.Dump(
       request, [&have] { have.clear(); },
       [&](const nlmsghdr* header) {
@@ -281,18 +308,56 @@ absl::StatusOr<std::vector<std::string>> Table::Check() {
   return differences;
 }
 
-absl::StatusOr<std::vector<ForeignDrop>> Table::DetectForeignDrops() {
-  std::vector<ForeignDrop> drops;
+absl::StatusOr<std::vector<ChainInfo>> Table::ListForeignFilters() {
+  std::vector<ChainInfo> filters;
   Batch request = BuildChainsRequest();
   CAISSON_RETURN_IF_ERROR(socket_.Dump(
-      request, [&drops] { drops.clear(); },
+      request, [&filters] { filters.clear(); },
       [&](const nlmsghdr* header) {
-        const ChainInfo chain = ParseChain(header);
-        if (DropsForwarded(chain)) {
-          drops.push_back({FamilyName(chain.family), chain.table, chain.name});
+        ChainInfo chain = ParseChain(header);
+        const bool is_ours =
+            chain.family == NFPROTO_INET && chain.table == name_;
+        if (chain.is_base && !is_ours && FamilyName(chain.family)[0] != '\0' &&
+            (chain.hook == NF_INET_FORWARD || chain.hook == NF_INET_LOCAL_IN)) {
+          filters.push_back(std::move(chain));
         }
         return absl::OkStatus();
       }));
+  return filters;
+}
+
+absl::StatusOr<ForeignChains> Table::ReadForeignChains(
+    uint8_t family, const std::string& table) {
+  ForeignChains chains;
+  Batch request = BuildRulesRequest(family, table);
+  CAISSON_RETURN_IF_ERROR(socket_.Dump(
+      request, [&chains] { chains.clear(); },
+      [&](const nlmsghdr* header) {
+        ForeignRule rule = ParseForeignRule(header);
+        if (rule.table == table) chains[rule.chain].push_back(std::move(rule));
+        return absl::OkStatus();
+      }));
+  return chains;
+}
+
+absl::StatusOr<std::vector<ForeignDrop>> Table::DetectForeignDrops() {
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<ChainInfo> filters,
+                           ListForeignFilters());
+  const std::set<std::string> interfaces = OwnInterfaces(elements_);
+  std::map<std::pair<uint8_t, std::string>, ForeignChains> tables;
+  std::vector<ForeignDrop> drops;
+  for (const ChainInfo& base : filters) {
+    const auto [table, is_new] = tables.try_emplace({base.family, base.table});
+    if (is_new) {
+      CAISSON_ASSIGN_OR_RETURN(table->second,
+                               ReadForeignChains(base.family, base.table));
+    }
+    if (!Defeats(base, table->second, interfaces)) continue;
+    drops.push_back({.family = FamilyName(base.family),
+                     .table = base.table,
+                     .chain = base.name,
+                     .is_of_names = base.hook == NF_INET_LOCAL_IN});
+  }
   return drops;
 }
 

@@ -18,16 +18,20 @@
 
 #include "netsetup/netfilter_socket.h"
 #include "netsetup/nft/element.h"
+#include "netsetup/nft/foreign.h"
 #include "netsetup/nft/messages.h"
+#include "netsetup/nft/parse.h"
 
 namespace caisson::netsetup::nft {
 
-// A chain of somebody else that drops what we forward: accepting a packet in
-// our table does not help where another one drops it.
+// A chain of somebody else that drops what we forward, or what containers ask
+// the host: accepting a packet in our table does not help where another one
+// drops it.
 struct ForeignDrop {
   std::string family;  // "ip", "ip6", "inet", "bridge"
   std::string table;
   std::string chain;
+  bool is_of_names = false;  // questions for names, else forwarded packets
 
   bool operator==(const ForeignDrop&) const = default;
 };
@@ -62,14 +66,18 @@ class Table {
   // empty when it does not.
   absl::StatusOr<std::vector<std::string>> Check();
 
-  // Filters of others that drop forwarded packets by policy, and firewalld,
-  // which rejects them by a rule.
+  // Filters of others that drop packets of our interfaces, by policy or by a
+  // rule: forwarded ones though they may let some pass, such as a few
+  // addresses, and those that ask for names where they let none pass.
   absl::StatusOr<std::vector<ForeignDrop>> DetectForeignDrops();
 
  private:
   Table(std::string name, NetfilterSocket socket);
 
   absl::Status Commit(Batch batch);
+  absl::StatusOr<std::vector<ChainInfo>> ListForeignFilters();
+  absl::StatusOr<ForeignChains> ReadForeignChains(uint8_t family,
+                                                  const std::string& table);
   absl::Status CheckComment(std::vector<std::string>* differences);
   absl::Status CheckRules(std::vector<std::string>* differences);
   absl::Status CheckElements(std::vector<std::string>* differences);

@@ -53,6 +53,8 @@ void AddNews(std::string_view table, const nlmsghdr* event, WatchNews* news) {
   }
   news->foreign_chains_changed |= subject.message == NFT_MSG_NEWCHAIN ||
                                   subject.message == NFT_MSG_DELCHAIN ||
+                                  subject.message == NFT_MSG_NEWRULE ||
+                                  subject.message == NFT_MSG_DELRULE ||
                                   subject.message == NFT_MSG_DELTABLE;
 }
 

@@ -21,7 +21,8 @@ namespace caisson::netsetup::nft {
 struct WatchNews {
   // Our table was changed or flushed: Table::Check, then Rebuild.
   bool table_changed = false;
-  // Chains of others came, went or changed: Table::DetectForeignDrops again.
+  // Chains or rules of others came, went or changed: Table::DetectForeignDrops
+  // again.
   bool foreign_chains_changed = false;
   // Events came faster than they were read; both of the above may be so.
   bool lost = false;

@@ -182,11 +182,10 @@ absl::Status CoreImpl::Init(const CoreOptions& options) {
     const Networks::Facts facts = networks_->facts();
     info->features.insert(info->features.end(), facts.features.begin(),
                           facts.features.end());
-    for (const std::string& chain : facts.foreign_drops) {
+    for (const std::string& drop : facts.foreign_drops) {
       Warning warning;
       warning.code = "FOREIGN_FIREWALL";
-      warning.text = absl::StrCat(
-          chain, " drops forwarded packets, also those of containers");
+      warning.text = drop;
       info->warnings.push_back(std::move(warning));
     }
     int64_t endpoints = 0;

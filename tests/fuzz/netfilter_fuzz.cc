@@ -13,6 +13,7 @@
 #include "netsetup/conntrack.h"
 #include "netsetup/netfilter_socket.h"
 #include "netsetup/nft/element.h"
+#include "netsetup/nft/foreign.h"
 #include "netsetup/nft/parse.h"
 #include "netsetup/nft/watch.h"
 
@@ -44,6 +45,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 3:
       nft::ParseRule(header);
+      nft::FateOf({{"", {nft::ParseForeignRule(header)}}}, "", false,
+                  {.input = "cb0", .output = "cb1", .asks_names = true});
       break;
     case 4:
       for (const nft::Element& element : nft::ParseElements(header).elements) {

@@ -418,6 +418,25 @@ TEST_F(NetworkForeignTest, AFirewallThatDefeatsUsIsToldWhileItIsThere) {
   Run(Host(), {"nft", "delete", "table", "inet", "caissonlike"});
 }
 
+TEST_F(NetworkForeignTest, ARuleThatDefeatsUsIsTold) {
+  Shell(Host(),
+        "nft 'add table inet guard;"
+        " add chain inet guard way { type filter hook forward priority 0; };"
+        " add chain inet guard in { type filter hook input priority 0; };"
+        " add rule inet guard way iifname \"cb*\" drop'");
+  MakeNetwork(LanOf("lan", 1));
+  AwaitWarnings(1);
+  EXPECT_THAT(Warnings(), ElementsAre(HasSubstr("inet/guard/way drops")));
+  Run(Host(),
+      {"nft", "add", "rule", "inet", "guard", "in", "udp dport 53 drop"});
+  AwaitWarnings(2);
+  EXPECT_THAT(Warnings(), Contains(HasSubstr("for names")));
+  Run(Host(), {"nft", "flush", "chain", "inet", "guard", "way"});
+  AwaitWarnings(1);
+  Run(Host(), {"nft", "delete", "table", "inet", "guard"});
+  AwaitWarnings(0);
+}
+
 TEST_F(NetworkForeignTest, OtherFirewallsAreLeftAsTheyAre) {
   ProcessOptions load = OptionsIn(Host(), {"nft", "-f", "-"});
   load.input = kForeign;

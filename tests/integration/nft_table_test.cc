@@ -46,7 +46,6 @@ using netsetup::nft::Elements;
 using netsetup::nft::ForeignDrop;
 using netsetup::nft::Isolation;
 using netsetup::nft::Nat;
-using netsetup::nft::NetworkRules;
 using netsetup::nft::Protocol;
 using netsetup::nft::PublishedPort;
 using netsetup::nft::Table;
@@ -295,6 +294,77 @@ TEST_F(RootNftTableTest, ForeignDropsAreFound) {
                   ForeignDrop{"inet", "firewalld", "filter_FORWARD"})));
 }
 
+TEST_F(RootNftTableTest, ForeignRulesAreFollowed) {
+  CAISSON_ASSERT_OK_AND_ASSIGN(Table table, Table::Open("foreign"));
+  ASSERT_THAT(table.Create(Everything()), IsOk());
+  const ForeignDrop forwarded = {"inet", "other", "base"};
+  const ForeignDrop names = {"inet", "other", "base", true};
+  const auto drops = [&table](std::string_view base, std::string_view rules,
+                              std::string_view more = "") {
+    Nft({"-f", "-"},
+        StrCat("table inet other {", more, "\nchain base { type filter hook ",
+               base, "; ", rules, ";\n}\n}"));
+    const auto found = table.DetectForeignDrops();
+    EXPECT_THAT(found, IsOk());
+    Nft({"delete", "table", "inet", "other"});
+    return found.ok() ? *found : std::vector<ForeignDrop>();
+  };
+  constexpr char kForward[] = "forward priority 0";
+  EXPECT_THAT(drops(kForward,
+                    "ct state established,related accept; ct state invalid "
+                    "drop; iifname eth0 drop; iif lo drop; oifname cb9 drop; "
+                    "iifname \"cb1*\" ip saddr 198.51.100.0/24 drop; "
+                    "tcp flags syn limit rate 9/second drop"),
+              IsEmpty());
+  EXPECT_THAT(drops(kForward, "ct state established accept; counter reject"),
+              ElementsAre(forwarded));
+  EXPECT_THAT(drops(kForward, "iifname \"cb*\" drop"), ElementsAre(forwarded));
+  EXPECT_THAT(drops(kForward, "oifname cv0123456789abc log reject"),
+              ElementsAre(forwarded));
+  EXPECT_THAT(drops(kForward, "iifname != eth0 drop"), ElementsAre(forwarded));
+  EXPECT_THAT(drops(kForward, "jump users",
+                    "chain users { iifname eth0 return; goto last; }"
+                    "\nchain last { ct state new drop; }"),
+              ElementsAre(forwarded));
+  EXPECT_THAT(
+      drops("forward priority 0; policy drop", "iifname { cb0, cb1 } accept"),
+      ElementsAre(forwarded));
+  EXPECT_THAT(drops("forward priority 0; policy drop",
+                    "iifname \"c*\" accept; oifname \"c*\" accept"),
+              IsEmpty());
+  constexpr char kInput[] = "input priority 0; policy drop";
+  constexpr char kUsual[] =
+      "ct state established,related accept; iif lo accept; "
+      "icmp type echo-request accept; ip protocol igmp accept; "
+      "tcp dport 22 accept; udp dport 67 accept";
+  EXPECT_THAT(drops(kInput, kUsual), ElementsAre(names));
+  EXPECT_THAT(drops(kInput, StrCat(kUsual, "; udp dport 53 accept")),
+              IsEmpty());
+  EXPECT_THAT(drops(kInput, StrCat(kUsual, "; udp dport { 53, 67 } accept")),
+              IsEmpty());
+  EXPECT_THAT(drops(kInput, StrCat(kUsual, "; ip saddr 10.0.0.0/8 accept")),
+              IsEmpty());
+}
+
+TEST_F(RootNftTableTest, RulesOfIptablesAreFollowed) {
+  CAISSON_ASSERT_OK_AND_ASSIGN(Table table, Table::Open("foreign"));
+  ASSERT_THAT(table.Create(Everything()), IsOk());
+  const auto run = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "/usr/sbin/iptables-nft");
+    const ProcessResult result = RunProgram({.argv = arguments});
+    EXPECT_EQ(result.status, 0) << result.err;
+  };
+  run({"-N", "USERS"});
+  run({"-A", "FORWARD", "-j", "USERS"});
+  run({"-A", "USERS", "-i", "eth+", "-j", "DROP"});
+  EXPECT_THAT(table.DetectForeignDrops(), IsOkAndHolds(IsEmpty()));
+  run({"-A", "USERS", "-o", "cb+", "-m", "comment", "--comment", "x", "-j",
+       "DROP"});
+  EXPECT_THAT(
+      table.DetectForeignDrops(),
+      IsOkAndHolds(ElementsAre(ForeignDrop{"ip", "filter", "FORWARD"})));
+}
+
 class RootNftWatchTest : public RootNftTableTest {
  protected:
   void SetUp() override {
@@ -358,6 +428,8 @@ TEST_F(RootNftWatchTest, TablesOfOthersAreOnlyForeignNews) {
   news = Read();
   EXPECT_FALSE(news.table_changed);
   EXPECT_TRUE(news.foreign_chains_changed);
+  Nft({"add", "rule", "ip", "filter", "FORWARD", "drop"});
+  EXPECT_TRUE(Read().foreign_chains_changed);
 }
 
 TEST_F(RootNftWatchTest, TooManyEventsAreToldAsLost) {

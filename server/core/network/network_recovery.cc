@@ -122,6 +122,7 @@ void Networks::DetectFeatures() {
 
 // Accepting a packet in our table does not help where another one drops it.
 void Networks::DetectForeignDrops() {
+  drops_timer_ = 0;
   if (lane_ == nullptr) return;
   const auto drops = lane_->ForeignDrops();
   if (!drops.ok()) {
@@ -131,13 +132,16 @@ void Networks::DetectForeignDrops() {
   }
   std::vector<std::string> names;
   for (const netsetup::nft::ForeignDrop& drop : *drops) {
-    names.push_back(
-        absl::StrCat(drop.family, "/", drop.table, "/", drop.chain));
+    names.push_back(absl::StrCat(
+        drop.family, "/", drop.table, "/", drop.chain,
+        drop.is_of_names
+            ? " drops questions of containers for names to this host"
+            : " drops forwarded packets, also those of containers"));
   }
   absl::MutexLock lock(&facts_mutex_);
   if (names != facts_.foreign_drops && !names.empty()) {
-    CAISSON_LOG(kWarning, "another firewall drops forwarded packets",
-                {"chains", absl::StrJoin(names, " ")});
+    CAISSON_LOG(kWarning, "another firewall defeats ours",
+                {"chains", absl::StrJoin(names, "; ")});
   }
   facts_.foreign_drops = std::move(names);
 }

@@ -26,6 +26,7 @@ constexpr absl::Duration kLastRetry = absl::Minutes(5);
 constexpr int kMostRepairs = 8;
 constexpr absl::Duration kCalm = absl::Minutes(1);
 constexpr absl::Duration kTendInterval = absl::Seconds(3);
+constexpr absl::Duration kDropsDelay = absl::Milliseconds(500);
 
 }  // namespace
 
@@ -138,7 +139,16 @@ void Networks::RepairLinks() {
   }
 }
 
+// Soon: a firewall changes in many steps.
+void Networks::LookForDrops() {
+  if (drops_timer_ != 0) return;
+  drops_timer_ =
+      lane_thread_.After(kDropsDelay, [this] { DetectForeignDrops(); });
+}
+
 void Networks::EnsureWatch() {
+  // What others drop may be what this network is about.
+  LookForDrops();
   if (watch_ != nullptr) return;
   const auto start = [this]() -> absl::Status {
     CAISSON_ASSIGN_OR_RETURN(netsetup::nft::Watch table, lane_->WatchTable());
@@ -173,7 +183,7 @@ void Networks::TendNames() {
 }
 
 void Networks::OnNews(const NetworkWatch::News& news) {
-  if (news.foreign_chains_changed) DetectForeignDrops();
+  if (news.foreign_chains_changed) LookForDrops();
   if (news.table_changed) {
     const absl::StatusOr<bool> mended = lane_->MendTable(LiveEndpoints());
     if (!mended.ok()) {

@@ -104,7 +104,7 @@ class Networks {
   // until the lane had time to look.
   struct Facts {
     std::vector<linux_::Feature> features;   // "network_macvlan"
-    std::vector<std::string> foreign_drops;  // "inet/filter/forward"
+    std::vector<std::string> foreign_drops;  // "inet/filter/forward drops"
   };
   Facts facts() const;
 
@@ -202,6 +202,7 @@ class Networks {
   void RepairLinks();
   void TendNames();
   void EnsureWatch();
+  void LookForDrops();
   void OnNews(const NetworkWatch::News& news);
   bool ConcernsUs(const NetworkWatch::News& news) const;
   static bool IsLeftAlone(const LiveContainer& live);
@@ -239,6 +240,7 @@ class Networks {
   std::map<std::string, LiveContainer> live_;  // by container id
   std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
+  TimerId drops_timer_ = 0;                    // before DetectForeignDrops
   TimerId retry_ = 0;                          // of what could not be repaired
   absl::Duration retry_delay_;
 };
