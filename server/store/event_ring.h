@@ -18,13 +18,18 @@
 
 namespace caisson::store {
 
+// What the events hold of memory, about, and nobody else may hold any more: the
+// versions of their objects, which are one for all events of a transaction, but
+// not the specs, which all versions share.
+size_t MemoryOf(const std::vector<EventPtr>& events);
+
 class EventRing {
  public:
   // Holds all events after `floor`, that is none yet.
   EventRing(size_t max_events, size_t max_bytes, int64_t floor);
 
-  // The events of one transaction (may be none) and their size. Revisions
-  // ascend.
+  // The events of one transaction (may be none) and their size, as of MemoryOf.
+  // Revisions ascend.
   void Append(int64_t revision, const std::vector<EventPtr>& events,
               size_t bytes);
 

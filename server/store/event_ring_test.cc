@@ -81,5 +81,26 @@ TEST(EventRingTest, IsBoundedByBytes) {
   EXPECT_TRUE(ring.Read(3, 100, &slice));
 }
 
+TEST(EventRingTest, MemoryIsThatOfTheObjects) {
+  auto record = std::make_shared<ContainerRecord>();
+  auto started = std::make_shared<Event>();
+  started->container = record;
+  const size_t bare = MemoryOf({started});
+  EXPECT_GE(bare, sizeof(Event) + sizeof(ContainerRecord));
+  auto published = std::make_shared<Event>(*started);
+  EXPECT_LT(MemoryOf({started, published}), bare + sizeof(ContainerRecord))
+      << "one object of two events";
+  // More than their text is: two strings and three numbers each.
+  constexpr size_t kPorts = 50;
+  record->status.networks.resize(1);
+  record->status.networks[0].ports.resize(kPorts, {"tcp", "0.0.0.0", 8080});
+  const size_t with_ports = MemoryOf({started});
+  EXPECT_GE(with_ports,
+            bare + sizeof(Endpoint) + kPorts * sizeof(PublishedPort));
+  record->status.effective.capabilities.assign(1, std::string(1000, 'x'));
+  EXPECT_GE(MemoryOf({started}), with_ports + 1000);
+  EXPECT_LT(MemoryOf({started}), with_ports + 1200);
+}
+
 }  // namespace
 }  // namespace caisson::store

@@ -15,7 +15,7 @@ constexpr size_t kMaxBatch = 64;
 
 absl::StatusOr<int64_t> Store::Impl::Commit(Transaction transaction) {
   Pending pending;
-  pending.transaction = &transaction;
+  pending.transaction = std::move(transaction);
   Enqueue(&pending);
   if (!pending.status.ok()) return pending.status;
   return pending.revision;
@@ -56,7 +56,7 @@ void Store::Impl::Enqueue(Pending* pending) {
 Store::Impl::Batch Store::Impl::TakeBatch() {
   Batch batch;
   for (Pending* pending : queue_) {
-    const bool is_work = pending->transaction == nullptr;
+    const bool is_work = !pending->transaction.has_value();
     if (!batch.empty() && (is_work || batch.size() == kMaxBatch)) break;
     batch.push_back(pending);
     if (is_work) break;
@@ -68,7 +68,7 @@ void Store::Impl::RunBatch(const Batch& batch) {
   int64_t revision = 0;
   {
     absl::MutexLock lock(&write_mutex_);
-    if (batch.front()->transaction == nullptr) {
+    if (!batch.front()->transaction.has_value()) {
       batch.front()->status = batch.front()->work();
       return;
     }
@@ -151,7 +151,7 @@ void Store::Impl::Publish() {
     totals_.count += static_cast<int64_t>(events.size());
     totals_.bytes += static_cast<int64_t>(written.bytes);
     catalog_.Apply(written.staged.change);
-    ring_->Append(written.staged.change.revision, events, written.bytes);
+    ring_->Append(written.staged.change.revision, events, MemoryOf(events));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -57,7 +58,7 @@ class Store::Impl {
  private:
   // A caller in the queue: a transaction, or work of the store's own.
   struct Pending {
-    const Transaction* transaction = nullptr;
+    std::optional<Transaction> transaction;
     absl::AnyInvocable<absl::Status()> work;
     bool done = false;
     absl::Status status;
