@@ -1,7 +1,9 @@
 #include "netsetup/sysctl.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_split.h"
@@ -10,18 +12,61 @@
 #include "runtime/base/file.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
+#include "runtime/base/syscall_error.h"
 
 namespace caisson::netsetup {
 namespace {
 
 constexpr size_t kMaxValueBytes = 4096;
-constexpr std::string_view kNet = "/proc/sys/net/";
+constexpr char kNet[] = "/proc/sys/net/";
+// How many namespaces a procfs of ours gets to know. A new one costs as much as
+// asking it for some dozens.
+constexpr int kUses = 64;
 
-// "/proc/sys/net/ipv6/" of "/proc/sys/net/ipv6/conf/all/accept_ra", and
-// "/proc/sys/net/" of what is in there itself.
-std::string FamilyDirectory(std::string_view path) {
-  const size_t end = path.find('/', kNet.size());
-  return std::string(path.substr(0, end == path.npos ? kNet.size() : end + 1));
+absl::StatusOr<base::UniqueFd> OpenNet() {
+  return base::Open(kNet, O_PATH | O_DIRECTORY);
+}
+
+absl::StatusOr<base::UniqueFd> OpenOwnNet() {
+  const base::UniqueFd context(::fsopen("proc", FSOPEN_CLOEXEC));
+  if (!context.is_valid()) return base::SyscallError("fsopen", "proc");
+  if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) !=
+      0) {
+    return base::SyscallError("fsconfig", "proc");
+  }
+  const base::UniqueFd mount(
+      ::fsmount(context.get(), FSMOUNT_CLOEXEC,
+                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!mount.is_valid()) return base::SyscallError("fsmount", "proc");
+  return base::OpenAt(mount.get(), "sys/net", O_PATH | O_DIRECTORY);
+}
+
+// Below net/, whose descriptor is given.
+absl::Status WriteBelow(int net_fd, std::span<const Sysctl> sysctls) {
+  base::UniqueFd directory;
+  std::string opened;  // "/proc/sys/net/ipv6/"
+  for (const Sysctl& sysctl : sysctls) {
+    CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(sysctl.key));
+    if (opened.empty() || !path.starts_with(opened)) {
+      // To find the family's directory is what takes long: once for all of it.
+      const size_t family = sizeof(kNet) - 1;
+      const size_t slash = path.find('/', family);
+      if (slash == path.npos) {
+        CAISSON_RETURN_IF_ERROR(
+            base::WriteFileAt(net_fd, path.substr(family), sysctl.value));
+        continue;
+      }
+      opened = path.substr(0, slash + 1);
+      CAISSON_ASSIGN_OR_RETURN(
+          directory,
+          base::OpenAt(net_fd, opened.substr(family), O_PATH | O_DIRECTORY));
+    }
+    CAISSON_RETURN_IF_ERROR(base::Annotate(
+        base::WriteFileAt(directory.get(), path.substr(opened.size()),
+                          sysctl.value),
+        sysctl.key));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -47,19 +92,8 @@ absl::Status WriteSysctl(const Sysctl& sysctl) {
 }
 
 absl::Status WriteSysctls(std::span<const Sysctl> sysctls) {
-  base::UniqueFd directory;
-  std::string opened;  // "/proc/sys/net/ipv6/"
-  for (const Sysctl& sysctl : sysctls) {
-    CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(sysctl.key));
-    if (opened.empty() || !path.starts_with(opened)) {
-      opened = FamilyDirectory(path);
-      CAISSON_ASSIGN_OR_RETURN(directory,
-                               base::Open(opened, O_PATH | O_DIRECTORY));
-    }
-    CAISSON_RETURN_IF_ERROR(base::WriteFileAt(
-        directory.get(), path.substr(opened.size()), sysctl.value));
-  }
-  return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(const base::UniqueFd net, OpenNet());
+  return WriteBelow(net.get(), sysctls);
 }
 
 absl::StatusOr<std::string> ReadSysctl(std::string_view key) {
@@ -68,6 +102,22 @@ absl::StatusOr<std::string> ReadSysctl(std::string_view key) {
                            base::ReadFileToString(path, kMaxValueBytes));
   while (!value.empty() && value.back() == '\n') value.pop_back();
   return value;
+}
+
+absl::Status SysctlWriter::Renew() {
+  absl::StatusOr<base::UniqueFd> net = OpenOwnNet();
+  // Where that is not allowed, everybody's is right too, only slower.
+  if (!net.ok()) net = OpenNet();
+  CAISSON_RETURN_IF_ERROR(net.status());
+  net_ = *std::move(net);
+  uses_left_ = kUses;
+  return absl::OkStatus();
+}
+
+absl::Status SysctlWriter::Write(std::span<const Sysctl> sysctls) {
+  if (uses_left_ == 0) CAISSON_RETURN_IF_ERROR(Renew());
+  --uses_left_;
+  return WriteBelow(net_.get(), sysctls);
 }
 
 }  // namespace caisson::netsetup

@@ -1,7 +1,8 @@
 // Sysctls of the network namespace that the calling thread is in. For another
 // namespace see RunInNetns.
 //
-// Process: daemon. Thread: any. /proc/sys/net follows the calling thread.
+// Process: daemon. Thread: any; a SysctlWriter one at a time. /proc/sys/net
+// follows the calling thread.
 #ifndef CAISSON_NETSETUP_SYSCTL_H_
 #define CAISSON_NETSETUP_SYSCTL_H_
 
@@ -11,6 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 
@@ -29,12 +32,26 @@ absl::StatusOr<std::string> SysctlPath(std::string_view key);
 
 // ENOENT for what this kernel does not have.
 absl::Status WriteSysctl(const Sysctl& sysctl);
-// In their order, until one fails. With a thousand namespaces much cheaper than
-// one by one: to find the net/ipv6 of one, the kernel goes through those of
-// all.
+// In their order, until one fails.
 absl::Status WriteSysctls(std::span<const Sysctl> sysctls);
 // Without the line feed at its end.
 absl::StatusOr<std::string> ReadSysctl(std::string_view key);
+
+// WriteSysctls for many namespaces, one after the other. A procfs has one
+// directory entry for the net/ipv4 of each namespace, and the kernel goes
+// through all that were ever asked for to find one: after a thousand that takes
+// longer than all else of an attachment. So this one has a procfs of its own,
+// which is mounted nowhere, and a fresh one now and then.
+class SysctlWriter {
+ public:
+  absl::Status Write(std::span<const Sysctl> sysctls);
+
+ private:
+  absl::Status Renew();
+
+  base::UniqueFd net_;  // its sys/net
+  int uses_left_ = 0;
+};
 
 }  // namespace caisson::netsetup
 

@@ -417,6 +417,30 @@ TEST_F(RootLinksTest, ANamespaceHasItsSysctlsBeforeItsFirstLink) {
   CAISSON_EXPECT_OK(netsetup::UnpinNetns("named"));
 }
 
+TEST_F(RootLinksTest, OneWriterSetsTheSysctlsOfMoreThanItsProcfsServes) {
+  constexpr int kCount = 70;
+  const std::string key = "net/ipv4/ip_unprivileged_port_start";
+  netsetup::SysctlWriter writer;
+  std::vector<Netns> all;
+  for (int i = 0; i < kCount; ++i) {
+    all.push_back(*netsetup::CreateNetns({}));
+    const std::vector<netsetup::Sysctl> sysctls = {
+        {key, StrCat(2000 + i)}, {"net/ipv6/conf/default/accept_ra", "0"}};
+    CAISSON_ASSERT_OK(netsetup::RunInNetns(
+        all[i].fd.get(), [&]() { return writer.Write(sysctls); }));
+  }
+  for (int i = 0; i < kCount; ++i) {
+    CAISSON_EXPECT_OK(netsetup::RunInNetns(all[i].fd.get(), [&]() {
+      EXPECT_EQ(*netsetup::ReadSysctl(key), StrCat(2000 + i));
+      EXPECT_EQ(*netsetup::ReadSysctl("net/ipv6/conf/default/accept_ra"), "0");
+      return absl::OkStatus();
+    }));
+  }
+  EXPECT_EQ(ReadSysctlIn("", key), "1024");
+  const netsetup::Sysctl none = {"net/ipv4/no_such_thing", "1"};
+  EXPECT_THAT(writer.Write({&none, 1}), ErrnoIs(ENOENT));
+}
+
 TEST_F(RootLinksTest, ASysctlThatDoesNotExistIsAnError) {
   const netsetup::Sysctl none = {"net/ipv4/no_such_thing", "1"};
   EXPECT_THAT(netsetup::CreateNetns({&none, 1}), ErrnoIs(ENOENT));

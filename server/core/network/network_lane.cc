@@ -162,7 +162,7 @@ void NetworkLane::ForgetFlows(const netsetup::FlowFilter& filter) {
 absl::Status NetworkLane::Prepare(int netns_fd) {
   const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
   return SetupFailed(netsetup::RunInNetns(
-      netns_fd, [&sysctls]() { return netsetup::WriteSysctls(sysctls); }));
+      netns_fd, [this, &sysctls]() { return sysctls_.Write(sysctls); }));
 }
 
 absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,

@@ -24,6 +24,7 @@
 #include "netsetup/network/host.h"
 #include "netsetup/nft/table.h"
 #include "netsetup/nft/watch.h"
+#include "netsetup/sysctl.h"
 #include "runtime/base/unique_fd.h"
 #include "server/core/network/stale_flows.h"
 #include "server/store/records.h"
@@ -69,7 +70,7 @@ class NetworkLane {
 
   // Before the first endpoint of a namespace: how its links shall behave
   // (netsetup::DefaultSysctls).
-  static absl::Status Prepare(int netns_fd);
+  absl::Status Prepare(int netns_fd);
   // Returns the endpoint as it became, or leaves nothing of it.
   absl::StatusOr<store::Endpoint> Attach(const EndpointRef& ref, int netns_fd);
   // What is not there is no error. `how` as of netsetup; the namespace is not
@@ -147,6 +148,7 @@ class NetworkLane {
   netsetup::Host host_;
   netsetup::nft::Table table_;
   netsetup::NetfilterSocket conntrack_;
+  netsetup::SysctlWriter sysctls_;
   std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
   bool is_recovered_ = false;

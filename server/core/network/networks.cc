@@ -340,7 +340,7 @@ void Networks::Attach(
   lane_thread_.Post([this, container_id, endpoints = std::move(endpoints),
                      netns = std::move(netns),
                      callback = std::move(callback)]() mutable {
-    const absl::Status ready = NetworkLane::Prepare(netns.get());
+    const absl::Status ready = lane_->Prepare(netns.get());
     absl::StatusOr<Endpoints> done =
         ready.ok() ? AttachAll(container_id, endpoints, netns.get())
                    : absl::StatusOr<Endpoints>(ready);
