@@ -168,4 +168,12 @@ absl::StatusOr<MacAddress> ParseMacAddress(std::string_view text) {
   return mac;
 }
 
+IpAddress LinkLocalOf(const MacAddress& mac) {
+  constexpr uint8_t kUniversal = 0x02;
+  const auto& b = mac.bytes;
+  return IpAddress::V6({0xfe, 0x80, 0, 0, 0, 0, 0, 0,
+                        static_cast<uint8_t>(b[0] ^ kUniversal), b[1], b[2],
+                        0xff, 0xfe, b[3], b[4], b[5]});
+}
+
 }  // namespace caisson::netsetup

@@ -82,6 +82,10 @@ struct MacAddress {
 
 absl::StatusOr<MacAddress> ParseMacAddress(std::string_view text);
 
+// What the kernel gives an interface with this MAC: fe80:: and the modified
+// EUI-64 (RFC 4291, appendix A).
+IpAddress LinkLocalOf(const MacAddress& mac);
+
 }  // namespace caisson::netsetup
 
 #endif  // CAISSON_NETSETUP_IP_ADDRESS_H_

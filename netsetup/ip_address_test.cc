@@ -81,5 +81,12 @@ TEST(MacAddressTest, ParsesAndTellsUnicast) {
   }
 }
 
+TEST(IpAddressTest, TheLinkLocalAddressIsTheKernels) {
+  EXPECT_EQ(LinkLocalOf(*ParseMacAddress("02:e2:dd:6a:93:57")).ToString(),
+            "fe80::e2:ddff:fe6a:9357");
+  EXPECT_EQ(LinkLocalOf(*ParseMacAddress("00:00:5e:00:53:af")).ToString(),
+            "fe80::200:5eff:fe00:53af");
+}
+
 }  // namespace
 }  // namespace caisson::netsetup

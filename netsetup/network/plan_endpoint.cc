@@ -178,6 +178,7 @@ class AttachPlanner {
     AddInsideAddresses();
     AddGateways();
     FinishInside();
+    AddLinkLocal();
     return absl::OkStatus();
   }
 
@@ -224,6 +225,7 @@ class AttachPlanner {
     }
     AddGateways();
     FinishInside();
+    AddLinkLocal();
   }
 
   absl::Status AttachAbove() {
@@ -287,14 +289,22 @@ class AttachPlanner {
     Host(RedirectIngress{.link = host_link_, .target = ifb});
   }
 
-  // Where the network has no IPv6, its endpoints have none either: an address
-  // that the kernel makes by itself would be announced to every port of the
-  // bridge, several times, which with 1,000 ports costs more than all the rest.
-  // Before "up", as the kernel goes by the order of messages.
+  // The link-local address that the kernel makes by itself when a link comes up
+  // is announced to every port of the bridge, several times, and meanwhile
+  // nobody else may change a link: with 1,000 ports that is longer than all the
+  // rest. So the kernel makes none (told before "up", as it goes by the order
+  // of messages), and AddLinkLocal adds one when nothing is left to be done.
   void RefuseLinkAddress() {
-    if (network_.HasFamily(AF_INET6)) return;
     Inside(ChangeLink{.link = inside_link_,
                       .change = {.no_address_generation = true}});
+  }
+
+  // Where the network has no IPv6, its endpoints have none either.
+  void AddLinkLocal() {
+    if (!network_.HasFamily(AF_INET6)) return;
+    Inside(
+        AddAddress{.link = inside_link_,
+                   .prefix = {LinkLocalOf(MacFor(network_, endpoint_)), 64}});
   }
 
   void BringUpInside(LinkChange change) {

@@ -404,7 +404,7 @@ TEST_F(RootAttachTest, WhatTheContainerHasAlreadyIsAConflictAndNothingIsLeft) {
   const std::string before = HostState();
   EXPECT_THAT(host_->Attach(network, EndpointOf(network, 1, 2), netns.fd.get()),
               StatusIs(absl::StatusCode::kAlreadyExists,
-                       HasSubstr("step 1 of 7: create veth")));
+                       HasSubstr("step 1 of 9: create veth")));
   EXPECT_EQ(HostState(), before);
   EXPECT_THAT(LinkNames("c1"), SizeIs(2));
 }
@@ -422,7 +422,7 @@ TEST_F(RootAttachTest, AFailureInsideOfABatchUndoesWhatCameAfterIt) {
   const std::string before = HostState();
   const auto attached = host_->Attach(network, endpoint, netns.fd.get());
   EXPECT_THAT(attached, StatusIs(absl::StatusCode::kInvalidArgument,
-                                 HasSubstr("step 8 of 9: add route")));
+                                 HasSubstr("step 9 of 11: add route")));
   EXPECT_EQ(netsetup::NetErrorOf(attached.status()).ack.text,
             "Nexthop has invalid gateway");
   EXPECT_EQ(HostState(), before);
@@ -613,7 +613,7 @@ TEST_F(RootAttachTest, RecoveryAdoptsRepairsMakesAndRemoves) {
   EXPECT_THAT((*recovered)[0].steps, SizeIs(1));
   EXPECT_THAT((*recovered)[1].steps, IsEmpty());
   EXPECT_THAT((*recovered)[2].steps, SizeIs(2));
-  EXPECT_THAT((*recovered)[3].steps, SizeIs(7));
+  EXPECT_THAT((*recovered)[3].steps, SizeIs(9));
   EXPECT_THAT((*recovered)[4].steps, SizeIs(3));
   for (const char* name : {"c2", "c3", "c4"}) {
     EXPECT_TRUE(Ping(name, "10.1.0.1")) << name;
