@@ -149,8 +149,9 @@ TEST_F(ChildTest, SilenceIsNoDeathAndMayBecomeAProgram) {
   EXPECT_EQ(Read(), ChildState::kSilent);
   EXPECT_EQ(Read(), ChildState::kSilent);
   Tell('x');
+  pollfd ended = {.fd = pid_fd_.get(), .events = POLLIN, .revents = 0};
   for (int i = 0; i < 20'000 && Read() == ChildState::kSilent; ++i) {
-    ::usleep(1000);
+    ASSERT_EQ(::poll(&ended, 1, 1), 0) << "it lives until it is told";
   }
   EXPECT_EQ(Read(), ChildState::kExecuted);
 }
