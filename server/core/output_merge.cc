@@ -17,6 +17,18 @@ namespace {
 constexpr size_t kMaxChunk = 64 * 1024;
 constexpr size_t kMaxItems = 1024;
 
+OutputOptions::End EndOf(MergedReader::Follow follow) {
+  switch (follow) {
+    case MergedReader::Follow::kNo:
+      return OutputOptions::End::kCaughtUp;
+    case MergedReader::Follow::kToExit:
+      return OutputOptions::End::kExit;
+    case MergedReader::Follow::kForever:
+      break;
+  }
+  return OutputOptions::End::kRemoved;
+}
+
 }  // namespace
 
 // Each tail goes through two phases. In its history it takes part in the merge
@@ -27,13 +39,12 @@ constexpr size_t kMaxItems = 1024;
 // Everything but the queue is touched only by work on the queue.
 class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(OutputService* service, OutputOptions options, bool follow)
+  Impl(OutputService* service, OutputOptions options, Follow follow)
       : queue_(&service->executor()),
         options_(std::move(options)),
         follow_(follow) {
     options_.on_position = nullptr;
-    options_.end =
-        follow ? OutputOptions::End::kRemoved : OutputOptions::End::kCaughtUp;
+    options_.end = EndOf(follow);
   }
 
   void Add(Input input) {
@@ -57,7 +68,7 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
 
   // Following ends at a moment, whether something is written by then or not.
   void AwaitUntil() {
-    if (!follow_ || !options_.until.has_value()) return;
+    if (follow_ == Follow::kNo || !options_.until.has_value()) return;
     if (*options_.until == absl::InfiniteFuture()) return;
     queue_.After(*options_.until - absl::Now(), [weak = weak_from_this()] {
       const std::shared_ptr<Impl> self = weak.lock();
@@ -131,7 +142,8 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
       ended_ = true;
       return std::exchange(callback_, nullptr)(std::move(status));
     }
-    batch.finished = tails_.empty() && (!follow_ || IsUntilReached());
+    batch.finished =
+        tails_.empty() && (follow_ != Follow::kForever || IsUntilReached());
     ended_ = batch.finished;
     if (batch.items.empty() && !batch.finished) return;
     std::exchange(callback_, nullptr)(std::move(batch));
@@ -159,7 +171,8 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
       // A copy: both take the tail out of the list that is walked here.
       const std::shared_ptr<Tail> one = tail;
       if (!time->has_value()) return ReadTail(one, std::nullopt, batch);
-      if (follow_ && **time >= one->live_from_ns) return GoLive(one);
+      if (follow_ != Follow::kNo && **time >= one->live_from_ns)
+        return GoLive(one);
       heads.emplace_back(**time, one);
     }
     const auto first = std::min_element(
@@ -259,7 +272,7 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
 
   SerialQueue queue_;
   OutputOptions options_;
-  const bool follow_;
+  const Follow follow_;
   std::set<std::string> containers_;
   std::list<std::shared_ptr<Tail>> tails_;
   std::list<std::shared_ptr<Tail>> history_;
@@ -274,7 +287,7 @@ class MergedReader::Impl : public std::enable_shared_from_this<Impl> {
 std::unique_ptr<MergedReader> MergedReader::Create(OutputService* service,
                                                    std::vector<Input> inputs,
                                                    OutputOptions options,
-                                                   bool follow) {
+                                                   Follow follow) {
   auto impl = std::make_shared<Impl>(service, std::move(options), follow);
   for (Input& input : inputs) impl->Add(std::move(input));
   impl->AwaitUntil();

@@ -35,20 +35,25 @@ class MergedReader {
     std::string container;
     std::shared_ptr<OutputSource> source;
     OutputFrom from;  // a client's position, or what the request asks for
-    // With `follow`: called when all output of a run that has ended was read,
+    // With kForever: called when all output of a run that has ended was read,
     // so that its files are needed no more. On the pool; must only post. May be
     // empty.
     std::function<void(int64_t run)> on_caught_up = {};
   };
+  // What a reader does once all that was written is read.
+  enum class Follow {
+    kNo,       // it ends
+    kToExit,   // goes on until the run that is current or comes next has ended
+    kForever,  // also over restarts and without an input left, because new ones
+               // may be added: ends only when cancelled
+  };
   using BatchCallback = absl::AnyInvocable<void(absl::StatusOr<MergedBatch>)>;
 
-  // `follow`: ends only when cancelled, even with no container left, because
-  // new ones may be added; otherwise when all inputs were read to their end.
   // `options.from` is ignored, `options.end` is derived from `follow`.
   static std::unique_ptr<MergedReader> Create(OutputService* service,
                                               std::vector<Input> inputs,
                                               OutputOptions options,
-                                              bool follow);
+                                              Follow follow);
   ~MergedReader();  // cancels
   MergedReader(const MergedReader&) = delete;
   MergedReader& operator=(const MergedReader&) = delete;

@@ -1,6 +1,7 @@
 #include "server/core/output_merge.h"
 
 #include <future>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -16,6 +17,7 @@ using base::IsOk;
 using base::StatusIs;
 using testing::ElementsAre;
 
+using Follow = MergedReader::Follow;
 using BatchOr = absl::StatusOr<MergedBatch>;
 
 class MergedReaderTest : public testing::Test {
@@ -47,9 +49,10 @@ class MergedReaderTest : public testing::Test {
   }
 
   std::unique_ptr<MergedReader> Open(std::vector<MergedReader::Input> inputs,
-                                     bool follow, OutputOptions options = {}) {
-    return MergedReader::Create(service_.get(), std::move(inputs), options,
-                                follow);
+                                     Follow follow,
+                                     OutputOptions options = {}) {
+    return MergedReader::Create(service_.get(), std::move(inputs),
+                                std::move(options), follow);
   }
 
   static std::future<BatchOr> Next(MergedReader* reader,
@@ -100,15 +103,15 @@ TEST_F(MergedReaderTest, HistoryIsMergedByTimeAndTiesByContainer) {
   a_.log.Out("6\n", 400);
   b_.log.Out("7\n", 350);
   // The tie at 300 goes to "a", so "3" comes behind 4 and 5.
-  auto reader = Open({Input("b", &b_), Input("a", &a_)}, false);
+  auto reader = Open({Input("b", &b_), Input("a", &a_)}, Follow::kNo);
   std::vector<std::string> items = ReadAll(reader.get());
   EXPECT_THAT(items, ElementsAre("a: 1\n", "b: 2\n", "a: 4\n", "a: 5\n",
                                  "b: 3\n7\n", "b: end", "a: 6\n", "a: end"));
 }
 
 TEST_F(MergedReaderTest, NothingToReadIsFinished) {
-  EXPECT_THAT(ReadAll(Open({}, false).get()), testing::IsEmpty());
-  auto reader = Open({Input("a", &a_)}, false);
+  EXPECT_THAT(ReadAll(Open({}, Follow::kNo).get()), testing::IsEmpty());
+  auto reader = Open({Input("a", &a_)}, Follow::kNo);
   EXPECT_THAT(ReadAll(reader.get()), ElementsAre("a: end"));
   EXPECT_THAT(Next(reader.get()).get(),
               StatusIs(absl::StatusCode::kFailedPrecondition));
@@ -120,7 +123,7 @@ TEST_F(MergedReaderTest, EachContainerHasItsOwnPosition) {
   std::vector<MergedReader::Input> inputs = {Input("a", &a_), Input("b", &b_)};
   inputs[0].from.offset = 2;
   inputs[1].from.kind = OutputFrom::Kind::kNow;
-  auto reader = Open(inputs, false);
+  auto reader = Open(inputs, Follow::kNo);
   EXPECT_THAT(ReadAll(reader.get()),
               testing::UnorderedElementsAre("a: a\n", "a: end", "b: end"));
 }
@@ -128,7 +131,7 @@ TEST_F(MergedReaderTest, EachContainerHasItsOwnPosition) {
 TEST_F(MergedReaderTest, AWrongPositionFailsAndNamesTheContainer) {
   std::vector<MergedReader::Input> inputs = {Input("a", &a_)};
   inputs[0].from.offset = 99;
-  auto reader = Open(inputs, true);
+  auto reader = Open(inputs, Follow::kForever);
   EXPECT_THAT(Next(reader.get()).get(), StatusIs(absl::StatusCode::kOutOfRange,
                                                  testing::HasSubstr("a: ")));
 }
@@ -138,7 +141,7 @@ TEST_F(MergedReaderTest, BatchesAreBoundedByTheirBytes) {
     a_.log.Out(std::string(99, 'a') + "\n", i * 10);
     b_.log.Out(std::string(99, 'b') + "\n", i * 10 + 5);
   }
-  auto reader = Open({Input("a", &a_), Input("b", &b_)}, false);
+  auto reader = Open({Input("a", &a_), Input("b", &b_)}, Follow::kNo);
   size_t total = 0;
   while (true) {
     BatchOr batch = Next(reader.get(), 250).get();
@@ -157,7 +160,7 @@ TEST_F(MergedReaderTest, BatchesAreBoundedByTheirBytes) {
 
 TEST_F(MergedReaderTest, FollowingGoesOnUntilContainersAreRemoved) {
   a_.log.Out("old\n", 100);
-  auto reader = Open({Input("a", &a_), Input("b", &b_)}, true);
+  auto reader = Open({Input("a", &a_), Input("b", &b_)}, Follow::kForever);
   std::vector<std::string> items;
   Describe(*Next(reader.get()).get(), &items);
   EXPECT_THAT(items, ElementsAre("a: old\n"));
@@ -186,13 +189,35 @@ TEST_F(MergedReaderTest, FollowingGoesOnUntilContainersAreRemoved) {
   EXPECT_THAT(items, ElementsAre("a: end"));
 }
 
+TEST_F(MergedReaderTest, FollowingToTheExitEndsWithIt) {
+  a_.log.Out("1\n", 100);
+  auto reader = Open({Input("a", &a_)}, Follow::kToExit);
+  std::vector<std::string> items;
+  Describe(*Next(reader.get()).get(), &items);
+  std::future<BatchOr> next = Next(reader.get());
+  a_.log.Out("2\n");
+  Describe(*next.get(), &items);
+  next = Next(reader.get());
+  // What somebody else writes into the pipe later is not its own.
+  auto exit = std::make_shared<store::ExitInfo>();
+  exit->run = 1;
+  exit->end_offset = 4;
+  a_.source->SetExited(exit);
+  a_.log.Out("late\n");
+  const BatchOr last = next.get();
+  ASSERT_THAT(last, IsOk());
+  Describe(*last, &items);
+  EXPECT_TRUE(last->finished);
+  EXPECT_THAT(items, ElementsAre("a: 1\n", "a: 2\n", "a: end"));
+}
+
 TEST_F(MergedReaderTest, TellsWhenItHasAllOfARunThatHasEnded) {
   std::promise<int64_t> caught_up;
   MergedReader::Input input = Input("a", &a_);
   input.on_caught_up = [&caught_up](int64_t run) { caught_up.set_value(run); };
   std::future<int64_t> run = caught_up.get_future();
   a_.log.Out("one\n", 100);
-  auto reader = Open({input}, true);
+  auto reader = Open({input}, Follow::kForever);
   std::vector<std::string> items;
   Describe(*Next(reader.get()).get(), &items);
   EXPECT_THAT(items, ElementsAre("a: one\n"));
@@ -211,7 +236,7 @@ TEST_F(MergedReaderTest, TellsWhenItHasAllOfARunThatHasEnded) {
 }
 
 TEST_F(MergedReaderTest, ContainersThatBeginToMatchJoin) {
-  auto reader = Open({}, true);
+  auto reader = Open({}, Follow::kForever);
   std::future<BatchOr> next = Next(reader.get());
   c_.log.Out("hello\n", 100);
   reader->Add(Input("c", &c_));
@@ -231,7 +256,7 @@ TEST_F(MergedReaderTest, AContainerThatWritesAllTheTimeLeavesRoomForOthers) {
   const int64_t future = absl::ToUnixNanos(absl::Now() + absl::Hours(1));
   for (int i = 0; i < 100; ++i) a_.log.Out("busy\n", future);
   b_.log.Out("quiet\n", future + 1);
-  auto reader = Open({Input("a", &a_), Input("b", &b_)}, true);
+  auto reader = Open({Input("a", &a_), Input("b", &b_)}, Follow::kForever);
   std::vector<std::string> items;
   // By time alone "quiet" would come behind 500 bytes.
   for (int i = 0; i < 2; ++i) {
@@ -244,12 +269,12 @@ TEST_F(MergedReaderTest, UntilEndsAFollowedStream) {
   OutputOptions options;
   options.until = absl::Now() + absl::Milliseconds(20);
   a_.log.Out("x\n", 100);
-  auto reader = Open({Input("a", &a_)}, true, options);
+  auto reader = Open({Input("a", &a_)}, Follow::kForever, options);
   EXPECT_THAT(ReadAll(reader.get()), ElementsAre("a: x\n", "a: end"));
 }
 
 TEST_F(MergedReaderTest, CancelAnswersThePendingCall) {
-  auto reader = Open({Input("a", &a_)}, true);
+  auto reader = Open({Input("a", &a_)}, Follow::kForever);
   std::future<BatchOr> next = Next(reader.get());
   reader->Cancel();
   EXPECT_THAT(next.get(), StatusIs(absl::StatusCode::kCancelled));

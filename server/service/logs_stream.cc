@@ -20,6 +20,8 @@ constexpr size_t kMaxBatchBytes = 64 << 10;
 constexpr size_t kMaxEvents = 64;
 constexpr size_t kPageItems = 1000;
 
+using Follow = core::MergedReader::Follow;
+
 grpc::ByteBuffer HeartbeatMessage() {
   pb::StreamLogsResponse response;
   translate::TimeToProto(absl::Now(),
@@ -72,8 +74,9 @@ absl::Status LogsStream::OpenExec() {
       core::MergedReader::Input input,
       InputOf(exec == nullptr ? "" : exec->container_id, std::move(session)));
   inputs.push_back(std::move(input));
-  reader_ = core::MergedReader::Create(backend_->output, std::move(inputs),
-                                       request_.options, request_.follow);
+  reader_ = core::MergedReader::Create(
+      backend_->output, std::move(inputs), request_.options,
+      request_.follow ? Follow::kToExit : Follow::kNo);
   return absl::OkStatus();
 }
 
@@ -109,8 +112,9 @@ absl::Status LogsStream::OpenContainers() {
     CAISSON_ASSIGN_OR_RETURN(cursor_,
                              backend_->events->Watch(std::move(watch)));
   }
-  reader_ = core::MergedReader::Create(backend_->output, std::move(inputs),
-                                       request_.options, request_.follow);
+  reader_ = core::MergedReader::Create(
+      backend_->output, std::move(inputs), request_.options,
+      request_.follow ? Follow::kForever : Follow::kNo);
   return absl::OkStatus();
 }
 
