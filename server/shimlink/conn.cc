@@ -96,6 +96,14 @@ void ShimConn::Close() {
   ::shutdown(socket_.get(), SHUT_RDWR);
 }
 
+pid_t ShimConn::PeerPid() const {
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  const bool known =
+      ::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  return known ? peer.pid : 0;
+}
+
 void ShimConn::MarkClosed() {
   absl::MutexLock lock(&mutex_);
   if (!closed_) ::shutdown(socket_.get(), SHUT_RDWR);

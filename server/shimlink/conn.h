@@ -87,6 +87,10 @@ class ShimConn {
 
   uint64_t id() const { return id_; }
 
+  // Who made the socket that we connected to, whether it reads or not; 0: not
+  // known. For one that was spawned we made it ourselves.
+  pid_t PeerPid() const;
+
   // For the link only. Its thread reads the socket; it stays open as long as
   // this object lives, so that nobody ever writes to a reused number.
   int socket_fd() const { return socket_.get(); }

@@ -391,6 +391,8 @@ TEST_F(LinkTest, ConnectFindsAShimThatListens) {
   absl::StatusOr<ConnPtr> conn = link_->Connect(kId, log.Handlers());
   ASSERT_TRUE(conn.ok());
   const UniqueFd shim = Accept(listen.get());
+  // Before it reads anything: also of one that hangs.
+  EXPECT_EQ((*conn)->PeerPid(), ::getpid());
   ASSERT_TRUE((*conn)->Send(FrameType::kCloseStdin, 7));
   const Received frame = Receive(shim.get());
   EXPECT_EQ(frame.type, FrameType::kCloseStdin);
