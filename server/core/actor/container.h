@@ -168,7 +168,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void OnHangingShim(int64_t run, bool alive);
 
   // Looking for a shim (container_recover.cc).
-  void FindShimProcess();
+  void FindShimProcess(pid_t pid);
   void ProbeShim(int attempt);
   void OnProbed(int attempt, bool held, std::optional<record::ExitRecord> exit);
   void OnState(const ShimFrame& frame);

@@ -83,7 +83,7 @@ void Container::Recover(bool same_boot) {
     case State::kKilling:
       // Kills need no shim: it may hang.
       lane_->Open(nullptr);
-      FindShimProcess();
+      FindShimProcess(record_.kernel.shim_pid);
       ProbeShim(0);
       if (state_ == State::kKilling) KillForDelete();
       break;
@@ -119,9 +119,8 @@ void Container::UndoInterrupted() {
 }
 
 // A shim that hangs does not answer, but it can be ended.
-void Container::FindShimProcess() {
-  env_->blocking->Post([self = shared_from_this(),
-                        pid = record_.kernel.shim_pid, path = Directory()] {
+void Container::FindShimProcess(pid_t pid) {
+  env_->blocking->Post([self = shared_from_this(), pid, path = Directory()] {
     const auto directory = OpenContainerDirectory(path);
     if (!directory.ok()) return;
     auto holder = shimlink::OpenHolder(directory->get(), pid);
@@ -195,6 +194,8 @@ void Container::OnState(const ShimFrame& frame) {
         Settle();  // an exec that waited is none of the state
       }
       return;
+    // Its row has no pid when it started before the keeper's answer came.
+    if (!shim_.pid_fd.is_valid()) FindShimProcess(conn_->PeerPid());
     }
     case shim::Phase::kSpawned:
     case shim::Phase::kPrepared:
