@@ -91,9 +91,12 @@ void Container::Recover(bool same_boot) {
       CleanUpRun();
       Remove();
       break;
-    case State::kCreated:
     case State::kExited:
       CleanUpRun();
+  // A Run with an id may come back, whether it saw the exit or not.
+  const store::RequestPtr request =
+      env_->store->catalog().Request(record_.request_id);
+  if (request != nullptr && request->method == "Run") hub_->ExpectOwner();
       ConsiderAutoDelete();
       break;
     case State::kStopping:
@@ -118,6 +121,9 @@ void Container::UndoInterrupted() {
   Settle();
 }
 
+      hub_->OnExited();
+      [[fallthrough]];
+    case State::kCreated:
 // A shim that hangs does not answer, but it can be ended.
 void Container::FindShimProcess(pid_t pid) {
   env_->blocking->Post([self = shared_from_this(), pid, path = Directory()] {

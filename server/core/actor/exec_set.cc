@@ -74,6 +74,7 @@ ExecSet::UnitPtr ExecSet::NewUnit(store::ExecRecord record) {
       });
   // A stream may outlive this.
   unit->hub->SetDeliveryListener(delivery_listener_);
+  if (record.exit.has_value()) unit->hub->OnExited();
   {
     absl::MutexLock lock(&hubs_mutex_);
     hubs_[record.id] = unit->hub;

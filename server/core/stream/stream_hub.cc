@@ -140,6 +140,7 @@ void StreamHub::OnExited() {
   close_sent_ = false;
   no_reader_untold_ = false;
   size_untold_.reset();
+  started_ = true;
   loss_untold_ = false;
   may_act_ = false;
   DropInput();

@@ -71,7 +71,7 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   // The shim reads again after it did not for long.
   void OnWritable() { Sync(); }
   // The process is gone: input is closed, and streams that are open from here
-  // on have to be told.
+  // on have to be told. Also for one that was gone when the daemon began.
   void OnExited();
 
   int64_t stdin_offset() const { return written_; }
@@ -79,6 +79,8 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   bool has_run() const { return started_; }
   const std::shared_ptr<OutputSource>& source() const { return source_; }
 
+  // An earlier daemon took the owner with it: it may come back.
+  void ExpectOwner() { owner_lost_ = true; }
   // Some stream that was open at the exit has not got its last message, or all
   // that is before it.
   bool AwaitsDelivery() const { return !undelivered_.empty(); }
