@@ -27,14 +27,13 @@ void Input::Open(Loop* loop, InputListener* listener, base::UniqueFd fd,
 }
 
 void Input::Write(int64_t offset, const char* data, size_t size) noexcept {
-  const int64_t taken = written_ + static_cast<int64_t>(pending());
   const bool acceptable =
-      offset >= 0 && offset <= taken && !is_closed() && !close_wanted_;
-  if (!acceptable || offset + static_cast<int64_t>(size) <= taken) {
+      offset >= 0 && offset <= taken() && !is_closed() && !close_wanted_;
+  if (!acceptable || offset + static_cast<int64_t>(size) <= taken()) {
     listener_->OnInputProgress(written_, is_closed());
     return;
   }
-  const auto skip = static_cast<size_t>(taken - offset);
+  const auto skip = static_cast<size_t>(taken() - offset);
   data += skip;
   size -= skip;
   if (pending() == 0) {

@@ -50,6 +50,10 @@ class Input {
   void Abandon() noexcept;
 
   int64_t offset() const noexcept { return written_; }
+  // Behind all that was given, read or not.
+  int64_t taken() const noexcept {
+    return written_ + static_cast<int64_t>(pending());
+  }
   bool is_closed() const noexcept { return !fd_.is_valid(); }
 
  private:

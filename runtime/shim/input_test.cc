@@ -113,6 +113,16 @@ TEST_F(InputTest, KeepsAWindowForASlowReader) {
   EXPECT_TRUE(received == sent);
 }
 
+TEST_F(InputTest, KnowsWhatItWasGivenBeforeItIsRead) {
+  const std::string block(kMaxStdinBytes, 'x');
+  Write(0, block);
+  Write(kMaxStdinBytes, block);  // more than the pipe takes
+  EXPECT_LT(input_.offset(), 2 * int64_t{kMaxStdinBytes});
+  EXPECT_EQ(input_.taken(), 2 * int64_t{kMaxStdinBytes});
+  while (Read().size() > 0) Turn();
+  EXPECT_EQ(input_.offset(), input_.taken());
+}
+
 TEST_F(InputTest, ClosesBehindWhatIsStillToBeWritten) {
   const std::string block(kMaxStdinBytes, 'x');
   Write(0, block);

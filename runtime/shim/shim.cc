@@ -394,9 +394,11 @@ void Shim::SendState(Peer* peer) noexcept {
   body.stdin_offset = container_.input().offset();
   body.stdin_closed = container_.input().is_closed() ? 1 : 0;
   StateExec execs[kMaxExecs];
+  StateInput inputs[1 + kMaxExecs];
+  inputs[0].taken = container_.input().taken();
   for (Task* exec : execs_) {
     if (exec == nullptr) continue;
-    execs[body.exec_count++] = {
+    execs[body.exec_count] = {
         .number = exec->number(),
         .phase = exec->phase(),
         .pid = exec->pid(),
@@ -404,9 +406,15 @@ void Shim::SendState(Peer* peer) noexcept {
         .start_time_ns = exec->start_time_ns(),
         .output_end_offset = exec->output().counters().offset,
         .stdin_offset = exec->input().offset()};
+    inputs[++body.exec_count].taken = exec->input().taken();
   }
-  peer->Send(FrameType::kState, 0, &body, sizeof(body), execs,
-             body.exec_count * sizeof(StateExec));
+  const size_t execs_bytes = body.exec_count * sizeof(StateExec);
+  const size_t inputs_bytes = (1 + body.exec_count) * sizeof(StateInput);
+  char tail[sizeof(execs) + sizeof(inputs)];
+  memcpy(tail, execs, execs_bytes);
+  memcpy(tail + execs_bytes, inputs, inputs_bytes);
+  peer->Send(FrameType::kState, 0, &body, sizeof(body), tail,
+             execs_bytes + inputs_bytes);
 }
 
 }  // namespace caisson::shim

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,18 +61,26 @@ class RootShimExecTest : public ShimFixture {
     return static_cast<size_t>(
         std::distance(fs::directory_iterator(path), fs::directory_iterator()));
   }
+  // What the shim says with one exec.
+  struct StateOfOne {
+    shim::StateBody container;
+    shim::StateExec exec;
+    shim::StateInput inputs[2];
+  };
+  std::optional<StateOfOne> AskState() {
+    container_->shim->SendBody(FrameType::kHello, 0, shim::HelloBody{1, 1, 0});
+    const auto frame = container_->shim->Await(FrameType::kState);
+    StateOfOne state = {};
+    if (!frame.has_value() || frame->body.size() != sizeof(state)) {
+      return std::nullopt;
+    }
+    memcpy(&state, frame->body.data(), sizeof(state));
+    return state;
+  }
   // Of the only exec.
   int64_t EndOffset() {
-    container_->shim->SendBody(FrameType::kHello, 0, shim::HelloBody{1, 1, 0});
-    const auto state = container_->shim->Await(FrameType::kState);
-    if (!state.has_value() ||
-        state->body.size() !=
-            sizeof(shim::StateBody) + sizeof(shim::StateExec)) {
-      return -1;
-    }
-    shim::StateExec exec;
-    memcpy(&exec, state->body.data() + sizeof(shim::StateBody), sizeof(exec));
-    return exec.output_end_offset;
+    const std::optional<StateOfOne> state = AskState();
+    return state.has_value() ? state->exec.output_end_offset : -1;
   }
   bool HasExecCgroup(uint32_t exec) const {
     const cgroup::Group group = driver_.base().Exec(container_->id, exec);
@@ -315,6 +324,24 @@ TEST_F(RootShimExecTest, ANumberThatIsHeldOpenIsRefused) {
   EXPECT_EQ(failed->As<shim::FailedBody>().err, EEXIST);
   const uint32_t next = StartExec("exit 5");
   EXPECT_EQ(driver_.FinishExec(container_, next).code, 5);
+  EndContainer();
+}
+
+TEST_F(RootShimExecTest, InputThatWaitsForTheProcessIsTold) {
+  spec::ExecSpec spec = driver_.ShellExec("sleep 1000");
+  spec.process.stdin_mode = spec::StdinMode::kOpen;
+  const uint32_t exec = StartExec(spec);
+  const std::string block(shim::kMaxStdinBytes, 'x');
+  const int64_t size = shim::kMaxStdinBytes;
+  SendStdin(container_, 0, block, exec);
+  SendStdin(container_, size, block, exec);
+  const std::optional<StateOfOne> state = AskState();
+  ASSERT_TRUE(state.has_value());
+  EXPECT_LT(state->exec.stdin_offset, 2 * size);
+  EXPECT_EQ(state->inputs[1].taken, 2 * size);
+  EXPECT_EQ(state->inputs[0].taken, 0);
+  Kill(exec, SIGKILL, shim::Scope::kTree);
+  driver_.FinishExec(container_, exec);
   EndContainer();
 }
 

@@ -35,8 +35,8 @@
 //
 // The shim undoes everything and ends when the control socket closes before
 // kStart. After it, it goes on without a daemon; a new daemon connects to
-// <state>/shims/<id>.sock, says kHello and gets kState, which is told when all
-// that came over the other connections before has been done.
+// <state>/shims/<id>.sock, says kHello and gets kState, behind all that came
+// over other connections before.
 // Events go to every connection; commands are taken from all of them.
 #ifndef CAISSON_RUNTIME_SHIM_PROTOCOL_BODIES_H_
 #define CAISSON_RUNTIME_SHIM_PROTOCOL_BODIES_H_
@@ -85,9 +85,8 @@ enum class FrameType : uint16_t {
   kExec = 40,        // no body; fds: plan memfd, exec directory
   kDisconnect = 41,  // DisconnectBody: run the on-disconnect policy, or not
   // shim -> daemon.
-  kState = 64,          // StateBody, then StateExec[exec_count]
+  kState = 64,          // StateBody, StateExec[n], then StateInput[1 + n]
   kPrepared = 65,       // PhasesBody
-                        // namespace, which the daemon configures before kStart
   kFailed = 66,         // FailedBody: the target does not exist (any more)
   kStarted = 67,        // StartedBody
   kStdinProgress = 68,  // StdinProgressBody
@@ -167,6 +166,11 @@ struct StateExec {
   int64_t start_time_ns;
   int64_t output_end_offset;
   int64_t stdin_offset;
+};
+
+// Of the container, then of each exec. Older shims do not say it.
+struct StateInput {
+  int64_t taken;  // what is beyond stdin_offset waits in the shim
 };
 
 // How long the parts took, in nanoseconds; 0: did not happen.

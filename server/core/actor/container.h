@@ -172,7 +172,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void ProbeShim(int attempt);
   void OnProbed(int attempt, bool held, std::optional<record::ExitRecord> exit);
   void OnState(const ShimFrame& frame);
-  void AdoptRunning(const shim::StateBody& state);
+  void AdoptRunning(const shim::StateBody& state, int64_t stdin_taken);
   void OnShimLost(std::optional<record::ExitRecord> exit);
   void KillRest(int attempt);
   int64_t CurrentRun() const;

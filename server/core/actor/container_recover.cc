@@ -15,7 +15,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 
@@ -39,18 +41,41 @@ constexpr absl::Duration kFirstProbes = absl::Milliseconds(10);
 constexpr absl::Duration kLaterProbes = absl::Milliseconds(500);
 constexpr int kQuickProbes = 100;
 
-// What follows the state in its frame.
-std::vector<shim::StateExec> ExecsOf(const shim::StateBody& state,
-                                     const std::string& body) {
-  const size_t available =
-      (body.size() - sizeof(state)) / sizeof(shim::StateExec);
-  std::vector<shim::StateExec> execs(
-      std::min<size_t>(state.exec_count, available));
-  if (!execs.empty()) {
-    std::memcpy(execs.data(), body.data() + sizeof(state),
-                execs.size() * sizeof(shim::StateExec));
+struct ShimState {
+  shim::StateBody body = {};
+  int64_t stdin_taken = 0;
+  std::vector<ExecState> execs;
+};
+
+// The number-th T in `bytes`; what is not there keeps its value.
+template <typename T>
+void ReadAt(std::string_view bytes, size_t number, T* value) {
+  if (bytes.size() / sizeof(T) <= number) return;
+  std::memcpy(value, bytes.data() + number * sizeof(T), sizeof(T));
+}
+
+// The frame, with what follows its body. A shim of another release says less of
+// its input: then it has given all of it to the process.
+ShimState ParseState(const ShimFrame& frame) {
+  ShimState state = {.body = frame.As<shim::StateBody>()};
+  std::string_view rest = frame.body;
+  rest.remove_prefix(std::min(rest.size(), sizeof(state.body)));
+  const size_t count = std::min<size_t>(state.body.exec_count,
+                                        rest.size() / sizeof(shim::StateExec));
+  for (size_t i = 0; i < count; ++i) {
+    shim::StateExec& exec = state.execs.emplace_back();
+    ReadAt(rest, i, &exec);
   }
-  return execs;
+  rest.remove_prefix(count * sizeof(shim::StateExec));
+  shim::StateInput input = {.taken = state.body.stdin_offset};
+  ReadAt(rest, 0, &input);
+  state.stdin_taken = input.taken;
+  for (size_t i = 0; i < count; ++i) {
+    input.taken = state.execs[i].stdin_offset;
+    ReadAt(rest, 1 + i, &input);
+    state.execs[i].stdin_taken = input.taken;
+  }
+  return state;
 }
 
 }  // namespace
@@ -69,6 +94,10 @@ void Container::Recover(bool same_boot) {
                                           ? record_.status.exit->reason
                                           : store::ExitReason::kUnknown);
   }
+  // A Run with an id may come back, whether it saw the exit or not.
+  const store::RequestPtr request =
+      env_->store->catalog().Request(record_.request_id);
+  if (request != nullptr && request->method == "Run") hub_->ExpectOwner();
   UpdateExpected();
   switch (state_) {
     case State::kCreating:
@@ -92,11 +121,10 @@ void Container::Recover(bool same_boot) {
       Remove();
       break;
     case State::kExited:
+      hub_->OnExited();
+      [[fallthrough]];
+    case State::kCreated:
       CleanUpRun();
-  // A Run with an id may come back, whether it saw the exit or not.
-  const store::RequestPtr request =
-      env_->store->catalog().Request(record_.request_id);
-  if (request != nullptr && request->method == "Run") hub_->ExpectOwner();
       ConsiderAutoDelete();
       break;
     case State::kStopping:
@@ -121,9 +149,6 @@ void Container::UndoInterrupted() {
   Settle();
 }
 
-      hub_->OnExited();
-      [[fallthrough]];
-    case State::kCreated:
 // A shim that hangs does not answer, but it can be ended.
 void Container::FindShimProcess(pid_t pid) {
   env_->blocking->Post([self = shared_from_this(), pid, path = Directory()] {
@@ -169,6 +194,8 @@ void Container::OnProbed(int attempt, bool held,
       env_->link->Connect(id_, HandlersOn(queue_, nullptr, ++link_, Events()));
   if (conn.ok()) {
     conn_ = *std::move(conn);
+    // Its row has no pid when it started before the keeper's answer came.
+    if (!shim_.pid_fd.is_valid()) FindShimProcess(conn_->PeerPid());
     conn_->SendBody(shim::FrameType::kHello, 0,
                     shim::HelloBody{.protocol_version = shim::kProtocolVersion,
                                     .plan_version = plan::kPlanVersion,
@@ -186,22 +213,20 @@ void Container::OnProbed(int attempt, bool held,
 
 void Container::OnState(const ShimFrame& frame) {
   if (!lost_) return;
-  const auto state = frame.As<shim::StateBody>();
+  const ShimState said = ParseState(frame);
+  const shim::StateBody& state = said.body;
   const bool ours = state.run == static_cast<uint64_t>(CurrentRun());
   switch (state.phase) {
     case shim::Phase::kRunning:
     case shim::Phase::kExiting: {
       if (!ours) break;
-      const std::vector<shim::StateExec> execs = ExecsOf(state, frame.body);
-      AdoptRunning(state);
+      AdoptRunning(state, said.stdin_taken);
       if (conn_ != nullptr && IsRunning(state_)) {
-        execs_.Adopt(conn_, CurrentRun(), execs);
+        execs_.Adopt(conn_, CurrentRun(), said.execs);
         UpdateExpected();
         Settle();  // an exec that waited is none of the state
       }
       return;
-    // Its row has no pid when it started before the keeper's answer came.
-    if (!shim_.pid_fd.is_valid()) FindShimProcess(conn_->PeerPid());
     }
     case shim::Phase::kSpawned:
     case shim::Phase::kPrepared:
@@ -214,7 +239,8 @@ void Container::OnState(const ShimFrame& frame) {
   conn_->Close();
 }
 
-void Container::AdoptRunning(const shim::StateBody& state) {
+void Container::AdoptRunning(const shim::StateBody& state,
+                             int64_t stdin_taken) {
   shim_.pid = state.shim_pid;
   absl::StatusOr<base::UniqueFd> pid_fd = linux_::OpenPidfd(state.shim_pid);
   if (pid_fd.ok()) shim_.pid_fd = *std::move(pid_fd);
@@ -245,7 +271,9 @@ void Container::AdoptRunning(const shim::StateBody& state) {
     ReattachNetworks();
   }
   EnterRunning();
-  hub_->OnAdopted(conn_, state.stdin_offset, state.stdin_closed != 0);
+  hub_->OnAdopted(conn_, {.written = state.stdin_offset,
+                          .taken = stdin_taken,
+                          .closed = state.stdin_closed != 0});
   CAISSON_LOG(kInfo, "container adopted", {"container", id_},
               {"shim", shim_.pid});
   UpdateExpected();

@@ -179,16 +179,16 @@ void ExecSet::Restore(const std::vector<ExecPtr>& rows) {
 }
 
 void ExecSet::Adopt(const shimlink::ConnPtr& conn, int64_t run,
-                    const std::vector<shim::StateExec>& running) {
+                    const std::vector<ExecState>& running) {
   // The shim keeps the number of an exec as long as something of it lives, also
   // when its row has expired.
-  for (const shim::StateExec& one : running) {
+  for (const ExecState& one : running) {
     last_number_ = std::max(last_number_, one.number);
   }
   for (const UnitPtr& unit : Unended()) {
     unit->adopted = true;
     const auto state = std::find_if(running.begin(), running.end(),
-                                    [&unit](const shim::StateExec& one) {
+                                    [&unit](const ExecState& one) {
                                       return one.number == unit->record.number;
                                     });
     if (state == running.end() || state->phase == shim::Phase::kExited) {
@@ -210,7 +210,7 @@ void ExecSet::AddInterruptedStart(const store::ExecRecord& record,
 }
 
 void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
-                           int64_t run, const shim::StateExec& state) {
+                           int64_t run, const ExecState& state) {
   if (unit->launch != nullptr) {
     // It started while there was no connection to tell us.
     shim::StartedBody body = {};
@@ -223,7 +223,9 @@ void ExecSet::AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
     CommitAdopted(unit, state.pid, absl::FromUnixNanos(state.start_time_ns));
   }
   unit->source->SetRunning(run);
-  unit->hub->OnAdopted(conn, state.stdin_offset, state.stdin_closed != 0);
+  unit->hub->OnAdopted(conn, {.written = state.stdin_offset,
+                              .taken = state.stdin_taken,
+                              .closed = state.stdin_closed != 0});
 }
 
 void ExecSet::CommitAdopted(const UnitPtr& unit, int32_t pid,
@@ -284,7 +286,7 @@ void ExecSet::OnLateStart(const shimlink::ConnPtr& conn, const UnitPtr& unit,
                           const shim::StartedBody& body) {
   if (unit->record.intent == store::Intent::kNone) return;
   const ContainerPtr container = ContainerRow();
-  shim::StateExec state = {};
+  ExecState state = {};
   state.number = static_cast<uint32_t>(unit->record.number);
   state.phase = shim::Phase::kRunning;
   state.pid = body.pid;

@@ -228,7 +228,7 @@ void ExecSet::OnStarted(const shimlink::ConnPtr& conn, const UnitPtr& unit,
   const ContainerPtr container = ContainerRow();
   unit->source->SetRunning(container == nullptr ? 1 : container->status.run);
   if (unit->adopted) {
-    unit->hub->OnAdopted(conn, 0, !HasStdin(*unit));
+    unit->hub->OnAdopted(conn, {.closed = !HasStdin(*unit)});
   } else {
     unit->hub->OnRunning(conn, 0, !HasStdin(*unit));
   }

@@ -39,6 +39,11 @@ struct ExecHost {
   shimlink::ConnPtr conn;
 };
 
+// What the shim says of an exec.
+struct ExecState : shim::StateExec {
+  int64_t stdin_taken = 0;
+};
+
 class ExecSet {
  public:
   struct StartArgs {
@@ -88,7 +93,7 @@ class ExecSet {
   // Recovery: the rows of the store; then those that the shim says run.
   void Restore(const std::vector<ExecPtr>& rows);
   void Adopt(const shimlink::ConnPtr& conn, int64_t run,
-             const std::vector<shim::StateExec>& running);
+             const std::vector<ExecState>& running);
 
   // Whether an earlier daemon asked the shim for this exec, and it is not known
   // yet, or not in the store, what came of it: it must not be made again. When
@@ -135,7 +140,7 @@ class ExecSet {
   void FindEnd(const UnitPtr& unit, int64_t run, store::ExitReason reason);
   std::vector<UnitPtr> Unended() const;
   void AdoptRunning(const shimlink::ConnPtr& conn, const UnitPtr& unit,
-                    int64_t run, const shim::StateExec& state);
+                    int64_t run, const ExecState& state);
   void CommitAdopted(const UnitPtr& unit, int32_t pid, absl::Time start_time);
   void TellDecision();
   void AdoptEnded(const shimlink::ConnPtr& conn, const UnitPtr& unit,

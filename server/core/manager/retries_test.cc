@@ -106,6 +106,39 @@ TEST_F(RetryTest, ARunThatNobodyCanRetryIsRemoved) {
   AwaitRemoval();
 }
 
+TEST_F(RetryTest, InputGoesOnBehindWhatTheShimTook) {
+  args_ = {.spec = Spec("web"), .request = Key("Run"), .on_disconnect = {}};
+  args_.spec.process.stdin_mode = spec::StdinMode::kOpen;
+  {
+    const Started lost = RunNew(&shim_, args_);
+    id_ = lost.container->id;
+  }
+  Close();
+  shim_->Listen(state_);
+  Open();
+  shim_->AcceptDaemon();
+  // 20 bytes wait in the shim for the process to read.
+  shim_->SayState(shim::Phase::kRunning, 4711, {}, /*stdin_offset=*/1000,
+                  /*stdin_taken=*/1020);
+  Started retry = RetryRun();
+  EXPECT_EQ(retry.stdin_offset, 1020);
+  DoneResult written;
+  retry.session->WriteStdin(std::nullopt, "new", written.Take());
+  EXPECT_TRUE(written.Get().ok());
+  EXPECT_EQ(shim_->Receive().type, shim::FrameType::kDisconnect);
+  TestFrame frame = shim_->Receive();
+  ASSERT_EQ(frame.type, shim::FrameType::kStdin);
+  EXPECT_EQ(frame.As<shim::StdinBody>().offset, 1020);
+  EXPECT_EQ(frame.body.substr(sizeof(shim::StdinBody)), "new");
+  // What it took and has not written yet is not sent again either.
+  DoneResult repeated;
+  retry.session->WriteStdin(1010, "0123456789newer", repeated.Take());
+  EXPECT_TRUE(repeated.Get().ok());
+  frame = shim_->Receive();
+  EXPECT_EQ(frame.As<shim::StdinBody>().offset, 1023);
+  EXPECT_EQ(frame.body.substr(sizeof(shim::StdinBody)), "er");
+}
+
 // An Exec with an id that the daemon had asked its shim for when it was killed,
 // and its retry, which the next daemon gets.
 class ExecRetryTest : public RetryTest {

@@ -86,21 +86,25 @@ void StreamHub::Register(uint64_t number, Stream stream) {
 
 void StreamHub::OnRunning(shimlink::ConnPtr conn, int64_t stdin_offset,
                           bool stdin_closed) {
-  taken_ = sent_ = written_ = stdin_offset;
+  taken_ = sent_ = written_ = kept_from_ = stdin_offset;
   Connect(std::move(conn), stdin_closed);
 }
 
-void StreamHub::OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
-                          bool stdin_closed) {
+void StreamHub::OnAdopted(shimlink::ConnPtr conn, const ShimInput& input) {
   // To the shim the end of the last connection was the loss of the client, and
   // of the reader.
   may_act_ = true;
   no_reader_untold_ = false;
-  // What was on its way is lost; the shim skips what it has.
-  Acknowledge(stdin_offset);
-  sent_ = written_;
+  Acknowledge(input.written);
+  // What was on its way is lost. What the shim took it has; of that which an
+  // earlier daemon gave we have nothing.
+  if (taken_ < input.taken) {
+    taken_ = input.taken;
+    Forget(input.taken);
+  }
+  sent_ = std::max(kept_from_, input.taken);
   close_sent_ = false;
-  Connect(std::move(conn), stdin_closed);
+  Connect(std::move(conn), input.closed);
 }
 
 void StreamHub::Connect(shimlink::ConnPtr conn, bool stdin_closed) {
@@ -136,11 +140,11 @@ void StreamHub::OnProgress(int64_t offset, bool closed) {
 
 void StreamHub::OnExited() {
   conn_ = nullptr;
+  started_ = true;
   close_wanted_ = false;
   close_sent_ = false;
   no_reader_untold_ = false;
   size_untold_.reset();
-  started_ = true;
   loss_untold_ = false;
   may_act_ = false;
   DropInput();
@@ -205,7 +209,7 @@ void StreamHub::Pump() {
     const int64_t room = kWindow - (sent_ - written_);
     const int64_t size = std::min({taken_ - sent_, room, kMaxPiece});
     if (size <= 0) return;
-    absl::Cord cord = input_.Subcord(static_cast<size_t>(sent_ - written_),
+    absl::Cord cord = input_.Subcord(static_cast<size_t>(sent_ - kept_from_),
                                      static_cast<size_t>(size));
     const absl::string_view piece = cord.Flatten();
     if (!conn_->SendBody(FrameType::kStdin, options_.target,
@@ -233,11 +237,18 @@ void StreamHub::AnswerWrites() {
 // The process can read what is before `offset`.
 void StreamHub::Acknowledge(int64_t offset) {
   if (offset <= written_) return;
-  const auto count = static_cast<size_t>(offset - written_);
-  input_.RemovePrefix(std::min(count, input_.size()));
   written_ = offset;
   sent_ = std::max(sent_, written_);
   taken_ = std::max(taken_, written_);
+  Forget(offset);
+}
+
+// Nobody will ask for input before `offset` again.
+void StreamHub::Forget(int64_t offset) {
+  if (offset <= kept_from_) return;
+  const auto count = static_cast<size_t>(offset - kept_from_);
+  input_.RemovePrefix(std::min(count, input_.size()));
+  kept_from_ = offset;
 }
 
 void StreamHub::DropInput() {

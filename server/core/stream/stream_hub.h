@@ -43,6 +43,13 @@ struct StreamHubOptions {
   spec::StdinMode stdin_mode = spec::StdinMode::kNone;
 };
 
+// How far the input of a process is, as its shim says.
+struct ShimInput {
+  int64_t written = 0;  // the process can read it
+  int64_t taken = 0;    // the shim has it, for when the process reads
+  bool closed = false;
+};
+
 class StreamHub : public std::enable_shared_from_this<StreamHub> {
  public:
   // Sends a signal to the object, for Session::Kill: OK when it is gone.
@@ -64,8 +71,7 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
                  bool stdin_closed);
   // It was found running, by a new daemon or over a new connection: what the
   // shim has not got is sent again.
-  void OnAdopted(shimlink::ConnPtr conn, int64_t stdin_offset,
-                 bool stdin_closed);
+  void OnAdopted(shimlink::ConnPtr conn, const ShimInput& input);
   // The shim wrote input, or closed it.
   void OnProgress(int64_t offset, bool closed);
   // The shim reads again after it did not for long.
@@ -73,14 +79,16 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   // The process is gone: input is closed, and streams that are open from here
   // on have to be told. Also for one that was gone when the daemon began.
   void OnExited();
+  // An earlier daemon took the owner with it: it may come back.
+  void ExpectOwner() { owner_lost_ = true; }
 
-  int64_t stdin_offset() const { return written_; }
+  // Input before it is the process's, or its shim's: no client has to give it
+  // again.
+  int64_t stdin_offset() const { return kept_from_; }
   // The process runs or ran, as far as this daemon knows.
   bool has_run() const { return started_; }
   const std::shared_ptr<OutputSource>& source() const { return source_; }
 
-  // An earlier daemon took the owner with it: it may come back.
-  void ExpectOwner() { owner_lost_ = true; }
   // Some stream that was open at the exit has not got its last message, or all
   // that is before it.
   bool AwaitsDelivery() const { return !undelivered_.empty(); }
@@ -127,6 +135,7 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   void Pump();
   void AnswerWrites();
   void Acknowledge(int64_t offset);
+  void Forget(int64_t offset);
   void DropInput();
   void TellProgress();
   void LoseOwner(StreamEnd end);
@@ -166,7 +175,8 @@ class StreamHub : public std::enable_shared_from_this<StreamHub> {
   int64_t taken_ = 0;
   int64_t sent_ = 0;
   int64_t written_ = 0;
-  absl::Cord input_;  // from `written_` to `taken_`
+  int64_t kept_from_ = 0;  // `written_`, or what an earlier daemon gave
+  absl::Cord input_;       // from `kept_from_` to `taken_`
   std::deque<PendingWrite> writes_;
 };
 

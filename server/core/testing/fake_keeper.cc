@@ -159,7 +159,7 @@ void FakeShim::AcceptDaemon() {
 
 void FakeShim::SayState(shim::Phase phase, int32_t pid,
                         const std::vector<shim::StateExec>& execs,
-                        int64_t stdin_offset) {
+                        int64_t stdin_offset, int64_t stdin_taken) {
   shim::StateBody body = {};
   body.protocol_version = shim::kProtocolVersion;
   body.phase = phase;
@@ -169,8 +169,17 @@ void FakeShim::SayState(shim::Phase phase, int32_t pid,
   body.start_time_ns = 1'700'000'000'000'000'000;
   body.stdin_offset = stdin_offset;
   body.exec_count = static_cast<uint32_t>(execs.size());
-  Send(FrameType::kState, 0, &body, sizeof(body), execs.data(),
-       execs.size() * sizeof(shim::StateExec));
+  std::string tail(reinterpret_cast<const char*>(execs.data()),
+                   execs.size() * sizeof(shim::StateExec));
+  if (stdin_taken >= 0) {
+    std::vector<shim::StateInput> inputs = {{.taken = stdin_taken}};
+    for (const shim::StateExec& exec : execs) {
+      inputs.push_back({.taken = exec.stdin_offset});
+    }
+    tail.append(reinterpret_cast<const char*>(inputs.data()),
+                inputs.size() * sizeof(shim::StateInput));
+  }
+  Send(FrameType::kState, 0, &body, sizeof(body), tail.data(), tail.size());
 }
 
 FakeKeeper::FakeKeeper(const std::string& state_directory)

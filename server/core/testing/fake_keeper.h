@@ -64,12 +64,13 @@ class FakeShim {
   // Closes connection and lock.
   void Die();
 
-  // After a restart of the daemon: listens, is found, says its state.
+  // After a restart of the daemon: listens, is found, says its state. Without
+  // `stdin_taken` as a shim of a release that did not say it.
   void Listen(const std::string& state_directory);
   void AcceptDaemon();
   void SayState(shim::Phase phase, int32_t pid,
                 const std::vector<shim::StateExec>& execs = {},
-                int64_t stdin_offset = 0);
+                int64_t stdin_offset = 0, int64_t stdin_taken = -1);
   // The daemon's connection alone.
   void Disconnect() { control_.reset(); }
   bool alive() const { return lock_.is_valid(); }
