@@ -50,6 +50,18 @@ ip route add 10.0.0.0/8 via 192.0.2.1
 ip -6 route add fd00::/16 via 2001:db8::1
 )";
 
+// Each answers with one line, then sysctls; some can only be written.
+constexpr char kLook[] = R"(
+ip -j -d link; ip -j addr
+for family in -4 -6; do
+  ip -j $family route show table all; ip -j $family rule
+done
+nft -j -s list ruleset
+grep -rs . /proc/sys/net | sort || true
+)";
+constexpr std::string_view kAnswers[] = {
+    "link", "address", "route-4", "rule-4", "route-6", "rule-6", "nft"};
+
 // Leaves out what counts, is a matter of time, or has an order by chance.
 void Settle(json* value) {
   if (value->is_object()) {
@@ -460,27 +472,25 @@ int64_t NetworkDaemonTest::Revision() {
 }
 
 std::set<std::string> NetworkDaemonTest::StateOf(const Place& place) {
+  // In one shell: tests look hundreds of times.
+  const std::string all = Shell(place, kLook);
   std::set<std::string> state;
-  AddJson("link", Json(place, {"ip", "-j", "-d", "link"}), &state);
-  AddJson("address", Json(place, {"ip", "-j", "addr"}), &state);
-  for (const char* family : {"-4", "-6"}) {
-    AddJson(StrCat("route", family),
-            Json(place, {"ip", "-j", family, "route", "show", "table", "all"}),
-            &state);
-    AddJson(StrCat("rule", family), Json(place, {"ip", "-j", family, "rule"}),
-            &state);
-  }
-  json ruleset = Json(place, {"nft", "-j", "-s", "list", "ruleset"});
-  json& objects = ruleset["nftables"];
-  // "metainfo": the version of nft.
-  if (!objects.empty()) objects.erase(0);
-  AddJson("nft", objects, &state);
-  // Some can only be written.
-  const std::string sysctls =
-      Shell(place, "grep -rs . /proc/sys/net | sort || true");
-  for (const absl::string_view line : absl::StrSplit(sysctls, '\n')) {
+  size_t answer = 0;
+  for (const absl::string_view line : absl::StrSplit(all, '\n')) {
     std::string text(line);
-    if (!Counts(text)) state.insert(std::move(text));
+    if (answer < std::size(kAnswers)) {
+      json list = json::parse(text, nullptr, false);
+      EXPECT_FALSE(list.is_discarded()) << kAnswers[answer] << " " << text;
+      if (kAnswers[answer] == "nft") {
+        json objects = list["nftables"];
+        // "metainfo": the version of nft.
+        if (!objects.empty()) objects.erase(0);
+        list = std::move(objects);
+      }
+      AddJson(std::string(kAnswers[answer++]), std::move(list), &state);
+    } else if (!Counts(text)) {
+      state.insert(std::move(text));
+    }
   }
   return state;
 }

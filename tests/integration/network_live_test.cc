@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 
 #include "runtime/base/str_cat.h"
-#include "tests/integration/network_fixture.h"
+#include "tests/integration/network_changes.h"
 
 namespace caisson::testing {
 namespace {
@@ -27,105 +27,11 @@ constexpr auto kNotFound = grpc::StatusCode::NOT_FOUND;
 constexpr auto kExists = grpc::StatusCode::ALREADY_EXISTS;
 constexpr auto kPrecondition = grpc::StatusCode::FAILED_PRECONDITION;
 
-class NetworkLiveTest : public NetworkDaemonTest {
+class NetworkLiveTest : public NetworkChangesTest {
  protected:
   static v1::ManagedNetwork MakeLan(const std::string& name, int number) {
     return MakeNetwork(NetworkOf(name, {StrCat("10.78.", number, ".0/24"),
                                         StrCat("fd00:78:", number, "::/64")}));
-  }
-  // With a network namespace of its own and nothing in it.
-  v1::Container StartAlone() {
-    v1::ContainerSpec spec = WaitingSpec();
-    spec.mutable_network()->set_none(true);
-    return CreateAndStart(spec);
-  }
-
-  static v1::ConnectContainerRequest ConnectOf(const v1::Container& container,
-                                               const std::string& network) {
-    v1::ConnectContainerRequest request;
-    request.set_container(container.id());
-    request.mutable_attachment()->set_network(network);
-    return request;
-  }
-  static grpc::Status TryConnect(const v1::ConnectContainerRequest& request) {
-    v1::ConnectContainerResponse response;
-    return Call(stubs().networks, &Stub::ConnectContainer, request, &response);
-  }
-  static v1::Container Connect(const v1::ConnectContainerRequest& request) {
-    v1::ConnectContainerResponse response;
-    EXPECT_THAT(
-        Call(stubs().networks, &Stub::ConnectContainer, request, &response),
-        IsOk());
-    return response.container();
-  }
-
-  static v1::DisconnectContainerRequest DisconnectOf(
-      const v1::Container& container, const std::string& network) {
-    v1::DisconnectContainerRequest request;
-    request.set_container(container.id());
-    request.set_network(network);
-    return request;
-  }
-  static grpc::Status TryDisconnect(const v1::Container& container,
-                                    const std::string& network) {
-    v1::DisconnectContainerResponse response;
-    return Call(stubs().networks, &Stub::DisconnectContainer,
-                DisconnectOf(container, network), &response);
-  }
-
-  static v1::PublishPortRequest PublishOf(const v1::Container& container,
-                                          const std::string& host_ip,
-                                          int host_port,
-                                          const std::string& protocol = "tcp") {
-    v1::PublishPortRequest request;
-    request.set_container(container.id());
-    request.mutable_port()->set_container_port(8000);
-    request.mutable_port()->set_host_port(host_port);
-    request.mutable_port()->set_host_ip(host_ip);
-    request.mutable_port()->set_protocol(protocol);
-    return request;
-  }
-  static grpc::Status TryPublish(const v1::PublishPortRequest& request,
-                                 v1::Container* container = nullptr) {
-    v1::PublishPortResponse response;
-    const grpc::Status status =
-        Call(stubs().networks, &Stub::PublishPort, request, &response);
-    if (container != nullptr) *container = response.container();
-    return status;
-  }
-  static v1::UnpublishPortRequest UnpublishOf(
-      const v1::PublishPortRequest& published) {
-    v1::UnpublishPortRequest request;
-    request.set_container(published.container());
-    request.set_host_port(published.port().host_port());
-    request.set_host_ip(published.port().host_ip());
-    request.set_protocol(published.port().protocol());
-    return request;
-  }
-  static grpc::Status TryUnpublish(const v1::PublishPortRequest& published) {
-    v1::UnpublishPortResponse response;
-    return Call(stubs().networks, &Stub::UnpublishPort, UnpublishOf(published),
-                &response);
-  }
-
-  // Of its networks, as it says and as it is.
-  static std::vector<std::string> InterfacesOf(const v1::Container& container) {
-    std::vector<std::string> names;
-    const v1::Container seen = Get(container.id());
-    for (const auto& endpoint : seen.status().networks()) {
-      names.push_back(endpoint.interface());
-    }
-    std::sort(names.begin(), names.end());
-    return names;
-  }
-  static std::vector<std::string> LinksIn(const v1::Container& container) {
-    std::vector<std::string> names;
-    for (const auto& link : Json(Inside(container), {"ip", "-j", "link"})) {
-      const std::string name = link["ifname"];
-      if (name.rfind("eth", 0) == 0) names.push_back(name);
-    }
-    std::sort(names.begin(), names.end());
-    return names;
   }
 };
 

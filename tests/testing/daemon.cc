@@ -81,7 +81,8 @@ struct Host {
   bool shared_root = false;
 };
 
-[[noreturn]] void Enter(char* const* argv, int log, const Host& host) {
+[[noreturn]] void Enter(char* const* argv, char* const* environment, int log,
+                        const Host& host) {
   // Named in the log when one fails.
   static constexpr char kFailed[] = "daemon under test: no namespace\n";
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -90,7 +91,7 @@ struct Host {
       (host.mount_ns_fd >= 0 ? JoinHost(host.mount_ns_fd, host.network_ns_fd)
                              : MakeHost(host.shared_root)) &&
       ::setpgid(0, 0) == 0;
-  if (ready) ::execv(argv[0], argv);
+  if (ready) ::execve(argv[0], argv, environment);
   if (::write(2, kFailed, sizeof kFailed - 1) < 0) ::_exit(122);
   ::_exit(121);
 }
@@ -184,11 +185,14 @@ void Daemon::Spawn() {
       sandbox_.state,           "--cgroup-base", sandbox_.cgroup_base};
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   const std::vector<char*> argv = Pointers(words);
+  std::vector<std::string> variables = options_.environment;
+  for (char** one = environ; *one != nullptr; ++one) variables.push_back(*one);
+  const std::vector<char*> environment = Pointers(variables);
   const base::UniqueFd log(::open(
       log_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   pid_ = ::fork();
   if (pid_ == 0) {
-    Enter(argv.data(), log.get(),
+    Enter(argv.data(), environment.data(), log.get(),
           {mount_ns_.get(), network_ns_.get(), options_.shared_root});
   }
   AddOwnChild(pid_);

@@ -39,6 +39,8 @@ Stubs Connect(const std::string& address);
 struct DaemonOptions {
   // Besides --root, --state and --cgroup-base.
   std::vector<std::string> flags;
+  // "NAME=value", besides the environment of the test.
+  std::vector<std::string> environment;
   // The "/" of its mount namespace has shared propagation, as on most hosts.
   bool shared_root = false;
   // Where root and state are; empty: a new directory, gone at the end.
