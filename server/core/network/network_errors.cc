@@ -1,5 +1,6 @@
 #include "server/core/network/network_errors.h"
 
+#include <cerrno>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,9 @@ using base::MakeError;
 using base::StrCat;
 
 namespace {
+
+// BR_MAX_PORTS of the kernel, but for the number that is none.
+constexpr int kMaxBridgePorts = 1023;
 
 std::string TextOf(const store::PublishedPort& port) {
   return absl::StrCat(port.host_ip, ":", port.host_port, "/", port.protocol);
@@ -132,10 +136,12 @@ absl::Status SetupFailed(const absl::Status& status) {
   const netsetup::NetError error = netsetup::NetErrorOf(status);
   const std::string text(base::StdView(status.message()));
   const int err = base::ErrnoOf(status);
-  if (absl::IsResourceExhausted(status)) {
-    return MakeError(
-        StatusCode::kResourceExhausted, "LIMIT_REACHED", text,
-        {{"limit", "bridge_ports"}, {"errno", base::ErrnoName(err)}});
+  if (err == EXFULL) {
+    return MakeError(StatusCode::kResourceExhausted, "LIMIT_REACHED",
+                     StrCat("the bridge has no free port: ", text),
+                     {{"limit", "bridge_ports"},
+                      {"value", absl::StrCat(kMaxBridgePorts)},
+                      {"errno", base::ErrnoName(err)}});
   }
   if (absl::IsUnimplemented(status)) {
     return MakeError(StatusCode::kUnimplemented, "FEATURE_UNAVAILABLE", text,
