@@ -19,11 +19,12 @@ using Endpoints = std::vector<store::Endpoint>;
 
 }  // namespace
 
-NetworkBook::NetworkBook(std::string boot_id, Find find, PortProbe probe,
-                         Clock clock)
+NetworkBook::NetworkBook(std::string boot_id, Find find, PortProbe is_port_free,
+                         AddressProbe is_address_free, Clock clock)
     : boot_id_(std::move(boot_id)),
       find_(std::move(find)),
-      probe_(std::move(probe)),
+      is_port_free_(std::move(is_port_free)),
+      is_address_free_(std::move(is_address_free)),
       clock_(std::move(clock)) {}
 
 absl::Status NetworkBook::Add(const store::NetworkRecord& network) {

@@ -49,9 +49,12 @@ class NetworkBook {
   // Whether nobody on the host listens there: a port of a socket that is not
   // ours. May ask the kernel; called without a lock.
   using PortProbe = std::function<bool(const store::PublishedPort& port)>;
+  // Whether the host does not have the address itself; as PortProbe.
+  using AddressProbe = std::function<bool(const netsetup::IpAddress& address)>;
   using Clock = std::function<absl::Duration()>;  // since boot
 
-  NetworkBook(std::string boot_id, Find find, PortProbe probe, Clock clock);
+  NetworkBook(std::string boot_id, Find find, PortProbe is_port_free,
+              AddressProbe is_address_free, Clock clock);
   NetworkBook(const NetworkBook&) = delete;
   NetworkBook& operator=(const NetworkBook&) = delete;
 
@@ -144,7 +147,8 @@ class NetworkBook {
 
   const std::string boot_id_;
   const Find find_;
-  const PortProbe probe_;
+  const PortProbe is_port_free_;
+  const AddressProbe is_address_free_;
   const Clock clock_;
 
   mutable absl::Mutex mutex_;

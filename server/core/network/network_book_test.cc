@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -33,6 +34,9 @@ class NetworkBookTest : public ::testing::Test {
               return found == networks_.end() ? nullptr : found->second;
             },
             [this](const store::PublishedPort& port) { return Probe(port); },
+            [this](const netsetup::IpAddress& address) {
+              return !of_host_.contains(address.ToString());
+            },
             [this] { return now_; }) {}
 
   // Others use the book while the host is asked.
@@ -91,6 +95,7 @@ class NetworkBookTest : public ::testing::Test {
   int busy_port_ = -1;
   std::vector<int> probed_;
   std::function<void()> meanwhile_;
+  std::set<std::string> of_host_;
   absl::Duration now_ = absl::Seconds(100);
   NetworkBook book_;
 };
@@ -472,6 +477,7 @@ TEST_F(NetworkBookTest, NothingHasTwoOwnersWhateverComesTogether) {
         std::this_thread::yield();
         return port.host_port % 7 != 0;
       },
+      [](const netsetup::IpAddress&) { return true; },
       [] { return absl::ZeroDuration(); });
   ASSERT_TRUE(book.Add(*networks_["a"]).ok());
   std::atomic<int> doubles = 0;
@@ -644,6 +650,19 @@ TEST_F(NetworkBookTest, PortsOfAContainerThatRunsComeAndGo) {
   AddNetwork("c", "10.3.0.0/24", "10.3.0.1");
   EXPECT_EQ(ReasonOf(reserve({.container_port = 80, .network = "c"}).status()),
             "NOT_CONNECTED");
+}
+
+TEST_F(NetworkBookTest, AddressesOfTheHostItselfAreNobodys) {
+  AddNetwork("lan", "10.1.0.0/24", "10.1.0.1");
+  of_host_ = {"10.1.0.2", "10.1.0.3"};
+  const auto next = Reserve(Wanting({"lan"}));
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_THAT(next->endpoints[0].addresses, ElementsAre("10.1.0.4/24"));
+  spec::Network wanted = Wanting({"lan"});
+  wanted.networks[0].addresses = {"10.1.0.3"};
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
+  of_host_.clear();
+  EXPECT_TRUE(Reserve(wanted).ok());
 }
 
 }  // namespace

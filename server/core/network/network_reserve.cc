@@ -29,6 +29,8 @@ using netsetup::IpPrefix;
 constexpr int kFirstChosenPort = 49152;
 constexpr int kLastChosenPort = 65535;
 constexpr int kChosenPorts = kLastChosenPort - kFirstChosenPort + 1;
+// Addresses that the host has itself and that are passed over.
+constexpr int kMostOfHost = 256;
 
 using Endpoints = std::vector<store::Endpoint>;
 
@@ -87,14 +89,17 @@ class NetworkBook::Reserving {
   };
   using Step = absl::Status (Reserving::*)();
 
-  // Whether a process of the host has a port is a question to the kernel: it is
-  // asked for what is taken already, without the lock, and nobody else is given
-  // it meanwhile. With a chosen port that somebody has, all begins anew.
+  // Whether the host itself has an address, or a process a port, is a question
+  // to the kernel: it is asked for what is taken already, without the lock, and
+  // nobody else is given it meanwhile. With one that was chosen and that
+  // somebody has, all begins anew.
   absl::StatusOr<Reservation> Do(Step take) {
     while (true) {
       CAISSON_RETURN_IF_ERROR(Try(take));
-      absl::Status asked = AskHost();
-      if (asked.ok() && resume_.has_value()) continue;
+      bool is_taken = false;
+      absl::Status asked = AskForAddresses(&is_taken);
+      if (asked.ok() && !is_taken) asked = AskForPorts(&is_taken);
+      if (asked.ok() && is_taken) continue;
       if (asked.ok()) return std::move(out_);
       absl::MutexLock lock(&book_->mutex_);
       Undo();
@@ -138,8 +143,27 @@ class NetworkBook::Reserving {
     }
   }
 
-  // PORT_IN_USE for a port that was named; `resume_` for one that was chosen.
-  absl::Status AskHost() {
+  // ADDRESS_IN_USE for an address that was named; `is_taken` for one that was
+  // chosen.
+  absl::Status AskForAddresses(bool* is_taken) {
+    if (is_port_) return absl::OkStatus();
+    for (const store::Endpoint& endpoint : out_.endpoints) {
+      for (const std::string& text : endpoint.addresses) {
+        CAISSON_ASSIGN_OR_RETURN(const IpPrefix prefix,
+                                 netsetup::ParseIpPrefix(text));
+        if (book_->is_address_free_(prefix.address)) continue;
+        if (named_.contains(text)) {
+          return AddressInUse(endpoint.network_name, prefix.address.ToString());
+        }
+        of_host_.insert(prefix.address.ToString());
+        *is_taken = true;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The same for PORT_IN_USE, and `resume_`.
+  absl::Status AskForPorts(bool* is_taken) {
     for (size_t i = 0; i < taken_.size(); ++i) {
       const Taken& taken = taken_[i];
       if (asked_.contains(i)) continue;
@@ -148,10 +172,11 @@ class NetworkBook::Reserving {
       const store::PublishedPort whole = one;
       for (one.count = 1; one.host_port < whole.host_port + whole.count;
            ++one.host_port) {
-        if (book_->probe_(one)) continue;
+        if (book_->is_port_free_(one)) continue;
         if (!taken.is_chosen) return PortInUse(whole, "a process of the host");
         busy_.insert(one.host_port);
         resume_ = (one.host_port - kFirstChosenPort + 1) % kChosenPorts;
+        *is_taken = true;
         return absl::OkStatus();
       }
       if (!taken.is_chosen) asked_.insert(i);
@@ -293,7 +318,7 @@ class NetworkBook::Reserving {
       const int family = pool.config().subnet.address.family();
       if (families.contains(family)) continue;
       Touch(entry->id, &pool);
-      const auto lease = pool.Allocate(endpoint->id, now_);
+      const auto lease = Allocate(&pool, endpoint->id);
       if (!lease.ok()) {
         exhausted[family] =
             NoFreeAddress(endpoint->network_name, lease.status());
@@ -304,6 +329,20 @@ class NetworkBook::Reserving {
       Hold(*entry, i, *lease, endpoint);
     }
     return exhausted.empty() ? absl::OkStatus() : exhausted.begin()->second;
+  }
+
+  // The next one that is not the host's own.
+  absl::StatusOr<ipam::Lease> Allocate(ipam::Pool* pool,
+                                       const std::string& endpoint)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(book_->mutex_) {
+    for (int i = 0; i < kMostOfHost; ++i) {
+      absl::StatusOr<ipam::Lease> lease = pool->Allocate(endpoint, now_);
+      if (!lease.ok() || !of_host_.contains(lease->address.ToString())) {
+        return lease;
+      }
+      pool->Restore(lease->address, std::nullopt);
+    }
+    return absl::ResourceExhaustedError("the host has the addresses itself");
   }
 
   absl::Status TakeAddress(const IpAddress& address, const std::string& path,
@@ -320,6 +359,7 @@ class NetworkBook::Reserving {
           out_.replaced.push_back(RowOf(entry->id, *before));
         }
         Hold(*entry, i, *lease, endpoint);
+        named_.insert(endpoint->addresses.back());
         return absl::OkStatus();
       }
       if (absl::IsAlreadyExists(lease.status())) {
@@ -480,6 +520,8 @@ class NetworkBook::Reserving {
   bool is_preview_ = false;
   bool is_port_ = false;
   Reservation out_;
+  std::set<std::string> named_;    // addresses, with their lengths
+  std::set<std::string> of_host_;  // addresses that are passed over
   std::vector<Taken> taken_;
   std::set<size_t> asked_;     // of those, which are named and free
   std::set<int> busy_;         // of those that are chosen from

@@ -74,7 +74,7 @@ Networks::Networks(Options options)
           [store = options_.store](std::string_view reference) {
             return store->catalog().FindNetwork(reference);
           },
-          &IsPortFree, &SinceBoot),
+          &IsPortFree, &IsAddressFree, &SinceBoot),
       lane_thread_(1, "core-network") {}
 
 Networks::~Networks() {

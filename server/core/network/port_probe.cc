@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "netsetup/ip_address.h"
+#include "netsetup/sysctl.h"
 #include "runtime/base/unique_fd.h"
 
 namespace caisson::core {
@@ -31,28 +32,45 @@ base::UniqueFd OpenSocket(const store::PublishedPort& port, int family) {
   return socket;
 }
 
+struct SocketAddress {
+  sockaddr_storage storage = {};
+  socklen_t size = 0;
+
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+SocketAddress AddressOf(const netsetup::IpAddress& address, int port) {
+  SocketAddress out;
+  if (address.is_v4()) {
+    sockaddr_in in = {};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(static_cast<uint16_t>(port));
+    std::memcpy(&in.sin_addr, address.bytes().data(), sizeof(in.sin_addr));
+    std::memcpy(&out.storage, &in, out.size = sizeof(in));
+  } else {
+    sockaddr_in6 in = {};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(static_cast<uint16_t>(port));
+    std::memcpy(&in.sin6_addr, address.bytes().data(), sizeof(in.sin6_addr));
+    std::memcpy(&out.storage, &in, out.size = sizeof(in));
+  }
+  return out;
+}
+
+// Whether everybody may bind to what the host does not have.
+bool BindsToAll(int family) {
+  const auto value =
+      netsetup::ReadSysctl(family == AF_INET6 ? "net/ipv6/ip_nonlocal_bind"
+                                              : "net/ipv4/ip_nonlocal_bind");
+  return value.ok() && *value != "0";
+}
+
 bool CanBind(const store::PublishedPort& port,
              const netsetup::IpAddress& address, int number) {
   const base::UniqueFd socket = OpenSocket(port, address.family());
   if (!socket.is_valid()) return true;
-  sockaddr_storage storage = {};
-  socklen_t size = 0;
-  if (address.is_v4()) {
-    sockaddr_in in = {};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(static_cast<uint16_t>(number));
-    std::memcpy(&in.sin_addr, address.bytes().data(), sizeof(in.sin_addr));
-    std::memcpy(&storage, &in, size = sizeof(in));
-  } else {
-    sockaddr_in6 in = {};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(static_cast<uint16_t>(number));
-    std::memcpy(&in.sin6_addr, address.bytes().data(), sizeof(in.sin6_addr));
-    std::memcpy(&storage, &in, size = sizeof(in));
-  }
-  return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&storage),
-                size) == 0 ||
-         errno != EADDRINUSE;
+  SocketAddress at = AddressOf(address, number);
+  return ::bind(socket.get(), at.get(), at.size) == 0 || errno != EADDRINUSE;
 }
 
 }  // namespace
@@ -64,6 +82,14 @@ bool IsPortFree(const store::PublishedPort& port) {
     if (!CanBind(port, *address, port.host_port + i)) return false;
   }
   return true;
+}
+
+bool IsAddressFree(const netsetup::IpAddress& address) {
+  const base::UniqueFd socket(
+      ::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  SocketAddress at = AddressOf(address, 0);
+  return !socket.is_valid() || ::bind(socket.get(), at.get(), at.size) != 0 ||
+         BindsToAll(address.family());
 }
 
 }  // namespace caisson::core

@@ -1,10 +1,12 @@
-// Whether a process of the host listens on a port that is to be published. The
-// firewall would take its connections away without a word.
+// Whether the host itself has what a container is to get: a process listens on
+// a port that is to be published, whose connections the firewall would take
+// away without a word; or an interface has the address.
 //
 // Process: caissond. Thread: any of the host's network namespace.
 #ifndef CAISSON_SERVER_CORE_NETWORK_PORT_PROBE_H_
 #define CAISSON_SERVER_CORE_NETWORK_PORT_PROBE_H_
 
+#include "netsetup/ip_address.h"
 #include "server/store/network_records.h"
 
 namespace caisson::core {
@@ -13,6 +15,10 @@ namespace caisson::core {
 // (no SCTP in this kernel, an address that the host does not have yet) counts
 // as free.
 bool IsPortFree(const store::PublishedPort& port);
+
+// In the same way. Where everybody may bind to what the host does not have
+// (net.ipv4.ip_nonlocal_bind) every address counts as free.
+bool IsAddressFree(const netsetup::IpAddress& address);
 
 }  // namespace caisson::core
 
