@@ -193,6 +193,34 @@ absl::Status Host::AddDefaultRoute(const Network& network,
   return Finish(Apply(plan, places));
 }
 
+absl::Status Host::RemoveDefaultRoute(const Network& network,
+                                      const Endpoint& endpoint,
+                                      int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
+  Observed observed;
+  CAISSON_RETURN_IF_ERROR(
+      ObserveInside(&*container.socket, endpoint.id, &observed));
+  const Link* const link = observed.FindInside(endpoint.id, endpoint.interface);
+  if (link == nullptr) return absl::OkStatus();
+  Plan plan;
+  for (const Op& op : PlanDefaultRoute(network, endpoint)) {
+    const Route& wanted = std::get<AddRoute>(op.action).route;
+    for (const Route& route : observed.inside_routes[endpoint.id]) {
+      if (route.link != link->index ||
+          route.destination != wanted.destination ||
+          route.gateway != wanted.gateway) {
+        continue;
+      }
+      plan.push_back({endpoint.id, DeleteRoute{.link = {.index = link->index,
+                                                        .name = link->name},
+                                               .route = route}});
+    }
+  }
+  Places places;
+  places.containers[endpoint.id] = {netns_fd, &*container.socket};
+  return Finish(Apply(plan, places));
+}
+
 absl::Status Host::LookForRecover(
     const Desired& desired,
     const std::function<int(const std::string& endpoint_id)>& netns_of,

@@ -73,6 +73,10 @@ class Host {
   absl::Status AddDefaultRoute(const Network& network, const Endpoint& endpoint,
                                int netns_fd) const;
 
+  // Its inverse: nothing for what is not there, or leads elsewhere.
+  absl::Status RemoveDefaultRoute(const Network& network,
+                                  const Endpoint& endpoint, int netns_fd) const;
+
   // After a start: adopts, repairs, makes anew, removes. `netns_of` gives the
   // namespace of an endpoint's container. One object that fails takes no other
   // with it.

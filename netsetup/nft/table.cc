@@ -262,7 +262,8 @@ absl::Status Table::CheckRules(std::vector<std::string>* differences) {
   return absl::OkStatus();
 }
 
-absl::Status Table::CompareElements(std::vector<std::string>* differences) {
+absl::Status Table::CompareElements(const Elements& wanted,
+                                    std::vector<std::string>* differences) {
   Elements::Map have;
   for (const SetSchema& set : Sets()) {
     Elements::Map of_set;
@@ -283,14 +284,15 @@ absl::Status Table::CompareElements(std::vector<std::string>* differences) {
     }
     have.insert(of_set.begin(), of_set.end());
   }
-  Append(Difference(have, elements_.map()), differences);
+  Append(Difference(have, wanted.map()), differences);
   return absl::OkStatus();
 }
 
-absl::Status Table::CheckElements(std::vector<std::string>* differences) {
+absl::Status Table::CheckElements(const Elements& wanted,
+                                  std::vector<std::string>* differences) {
   for (int dump = 1;; ++dump) {
     std::vector<std::string> found;
-    CAISSON_RETURN_IF_ERROR(CompareElements(&found));
+    CAISSON_RETURN_IF_ERROR(CompareElements(wanted, &found));
     if (found.empty() || dump == kDumps) {
       differences->insert(differences->end(), found.begin(), found.end());
       return absl::OkStatus();
@@ -299,12 +301,12 @@ absl::Status Table::CheckElements(std::vector<std::string>* differences) {
   }
 }
 
-absl::StatusOr<std::vector<std::string>> Table::Check() {
+absl::StatusOr<std::vector<std::string>> Table::Check(const Elements& wanted) {
   std::vector<std::string> differences;
   CAISSON_RETURN_IF_ERROR(CheckComment(&differences));
   if (!differences.empty()) return differences;
   CAISSON_RETURN_IF_ERROR(CheckRules(&differences));
-  CAISSON_RETURN_IF_ERROR(CheckElements(&differences));
+  CAISSON_RETURN_IF_ERROR(CheckElements(wanted, &differences));
   return differences;
 }
 

@@ -62,9 +62,10 @@ class Table {
   // be, it is rebuilt with the change in it.
   absl::Status Apply(const Change& change);
 
-  // How the kernel's table differs from what it has to be, one line each;
-  // empty when it does not.
-  absl::StatusOr<std::vector<std::string>> Check();
+  // How the kernel's table differs from what it has to be with `wanted`, one
+  // line each; empty when it does not.
+  absl::StatusOr<std::vector<std::string>> Check(const Elements& wanted);
+  absl::StatusOr<std::vector<std::string>> Check() { return Check(elements_); }
 
   // Filters of others that drop packets of our interfaces, by policy or by a
   // rule: forwarded ones though they may let some pass, such as a few
@@ -80,9 +81,11 @@ class Table {
                                                   const std::string& table);
   absl::Status CheckComment(std::vector<std::string>* differences);
   absl::Status CheckRules(std::vector<std::string>* differences);
-  absl::Status CheckElements(std::vector<std::string>* differences);
+  absl::Status CheckElements(const Elements& wanted,
+                             std::vector<std::string>* differences);
   // By one dump.
-  absl::Status CompareElements(std::vector<std::string>* differences);
+  absl::Status CompareElements(const Elements& wanted,
+                               std::vector<std::string>* differences);
 
   std::string name_;
   NetfilterSocket socket_;

@@ -654,6 +654,32 @@ TEST_F(NetworkRecoveryTest, AfterARebootNetworksAreThereAndAddressesFree) {
   TakeIdle();
 }
 
+// Nobody tells of such changes: they are found by who looks.
+TEST_F(NetworkRecoveryTest, WhatIsNotAsItShallBeIsToldAndPutRight) {
+  MakeLan();
+  const v1::Container a = CreateAndStart(AttachedSpec({"lan"}));
+  const std::string bridge = BridgeOf("lan");
+  const std::string link = a.status().networks(0).host_link();
+  const std::pair<std::string, std::string> kChanges[] = {
+      {StrCat("ip link set ", bridge, " down"), bridge},
+      {StrCat("ip addr del 10.77.1.1/24 dev ", bridge), bridge},
+      {StrCat("ip addr del fd00:77:1::1/64 dev ", bridge), bridge},
+      {StrCat("ip link set ", link, " down"), link},
+      {"echo 0 > /proc/sys/net/ipv4/ip_forward", "net/ipv4/ip_forward"}};
+  for (const auto& [script, key] : kChanges) {
+    SCOPED_TRACE(script);
+    Shell(Host(), script);
+    EXPECT_THAT(AuditProblems(), Contains(HasSubstr(key)));
+    const std::vector<v1::AuditObject> repaired = RepairHost();
+    ASSERT_THAT(repaired, Not(IsEmpty()));
+    EXPECT_THAT(AuditProblems(), IsEmpty());
+    for (const char* address : {"10.77.1.1", "fd00:77:1::1"}) {
+      ExpectPing(Inside(a), address);
+    }
+    ExpectPing(Inside(a), kOutsideAddress);
+  }
+}
+
 TEST_F(NetworkRecoveryTest, OrphansAreToldAndRemoved) {
   MakeLan();
   const std::string tag = StrCat("caisson:", Instance());

@@ -6,6 +6,7 @@
 #include "runtime/base/status_macros.h"
 #include "server/core/actor/network_change.h"
 #include "server/core/errors.h"
+#include "server/core/network/networks.h"
 
 namespace caisson::core {
 
@@ -105,6 +106,13 @@ void Container::NetworkChange::ReleaseWithCommit(
     return one.id == endpoint.id;
   });
   releasing.push_back(endpoint);
+}
+
+void Container::NetworkChange::CancelRelease(const store::Endpoint& endpoint) {
+  std::erase_if(container_->releasing_, [&](const store::Endpoint& one) {
+    return one.id == endpoint.id;
+  });
+  networks().book()->CancelRelease(endpoint);
 }
 
 absl::Status Container::NetworkChange::CommitDone(Endpoints endpoints,

@@ -63,6 +63,8 @@ class Container::NetworkChange
   absl::Status CommitDone(Endpoints endpoints, const std::string& network);
   // The next commit without the endpoint gives back what it has.
   void ReleaseWithCommit(const store::Endpoint& endpoint);
+  // That commit failed, and the endpoint goes on as it was.
+  void CancelRelease(const store::Endpoint& endpoint);
 
   // Of a run that has ended, whose row is not to be written again.
   void CommitOutcome(const absl::Status& status);

@@ -122,16 +122,30 @@ class Disconnecting final : public Container::NetworkChange {
   void OnDisconnected(const absl::Status& status) {
     if (Find(endpoint_.id) == nullptr) return End(RunEnded());
     if (!status.ok()) return End(status);
-    ReleaseWithCommit(*Find(endpoint_.id));
-    if (store::Endpoint* heir = Find(heir_)) heir->default_route = true;
-    const absl::Status done =
-        CommitDone(Without(endpoints(), endpoint_.id), endpoint_.network_id);
-    // A retry goes on from here; so does the end of the run.
-    if (!done.ok()) {
-      Find(endpoint_.id)->attached = false;
-      Find(endpoint_.id)->default_route = false;
+    endpoint_ = *Find(endpoint_.id);
+    ReleaseWithCommit(endpoint_);
+    Endpoints rest = Without(endpoints(), endpoint_.id);
+    for (store::Endpoint& one : rest) {
+      if (one.id == heir_) one.default_route = true;
     }
-    End(done);
+    const absl::Status done = CommitDone(std::move(rest), endpoint_.network_id);
+    if (done.ok()) return End(done);
+    CancelRelease(endpoint_);
+    networks().Connect(record(), endpoint_,
+                       Then<absl::StatusOr<store::Endpoint>>(
+                           [this, done](const auto& connected) {
+                             if (!connected.ok()) StayApart();
+                             End(done);
+                           }));
+  }
+
+  // A retry goes on from here; so does the end of the run.
+  void StayApart() {
+    if (store::Endpoint* endpoint = Find(endpoint_.id)) {
+      endpoint->attached = false;
+      endpoint->default_route = false;
+    }
+    if (store::Endpoint* heir = Find(heir_)) heir->default_route = true;
   }
 
   const std::string network_;

@@ -188,8 +188,10 @@ absl::Status HostSystem::RepairNetworks(const RepairArgs& args,
   });
   if (before.empty()) return absl::OkStatus();
   std::set<std::string> left;
+  absl::Status repaired;
   if (!args.dry_run) {
-    CAISSON_RETURN_IF_ERROR(sources_.repair_networks());
+    // What fails keeps the rest from nothing, and is told with what stays.
+    repaired = sources_.repair_networks();
     CAISSON_ASSIGN_OR_RETURN(const std::vector<AuditObject> after,
                              sources_.networks());
     for (const AuditObject& object : after) {
@@ -198,6 +200,9 @@ absl::Status HostSystem::RepairNetworks(const RepairArgs& args,
   }
   for (AuditObject& object : before) {
     const bool stays = left.contains(TokenOf(object));
+    if (stays && !repaired.ok()) {
+      object.detail = std::string(repaired.message());
+    }
     (stays ? result->failed : result->removed).push_back(std::move(object));
   }
   return absl::OkStatus();

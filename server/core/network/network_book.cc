@@ -163,6 +163,21 @@ void NetworkBook::FinishRelease(const Endpoints& endpoints) {
   }
 }
 
+void NetworkBook::CancelRelease(const store::Endpoint& endpoint) {
+  absl::MutexLock lock(&mutex_);
+  for (const std::string& text : endpoint.addresses) {
+    const auto prefix = netsetup::ParseIpPrefix(text);
+    if (!prefix.ok()) continue;
+    ipam::Pool* const pool = PoolOf(endpoint.network_id, prefix->address);
+    if (pool == nullptr) continue;
+    std::optional<ipam::Lease> lease = pool->Find(prefix->address);
+    if (!lease.has_value() || lease->endpoint != endpoint.id) continue;
+    lease->state = ipam::LeaseState::kActive;
+    lease->quarantined_until = absl::ZeroDuration();
+    pool->Restore(prefix->address, std::move(lease));
+  }
+}
+
 void NetworkBook::Release(const Endpoints& endpoints) {
   absl::MutexLock lock(&mutex_);
   for (const store::Endpoint& endpoint : endpoints) {

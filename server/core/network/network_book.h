@@ -110,6 +110,8 @@ class NetworkBook {
       const std::vector<store::Endpoint>& endpoints);
   // The rows are committed. What is free already is no error.
   void FinishRelease(const std::vector<store::Endpoint>& endpoints);
+  // The rows could not be committed, and the endpoint goes on as it was.
+  void CancelRelease(const store::Endpoint& endpoint);
   // Both, where no row tells of the endpoints.
   void Release(const std::vector<store::Endpoint>& endpoints);
 

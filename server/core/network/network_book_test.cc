@@ -665,5 +665,32 @@ TEST_F(NetworkBookTest, AddressesOfTheHostItselfAreNobodys) {
   EXPECT_TRUE(Reserve(wanted).ok());
 }
 
+TEST_F(NetworkBookTest, AReleaseThatIsCancelledLeavesAllAsItWas) {
+  AddNetwork("lan", "10.1.0.0/24", "10.1.0.1");
+  spec::Network wanted = Wanting({"lan"});
+  wanted.ports.push_back(
+      {.container_port = 80, .host_port = 80, .host_ip = "0.0.0.0"});
+  const auto reserved = Reserve(wanted);
+  ASSERT_TRUE(reserved.ok()) << reserved.status();
+  const store::Endpoint endpoint = reserved->endpoints[0];
+  const auto begun = book_.BeginRelease({endpoint});
+  ASSERT_THAT(begun, SizeIs(1));
+  book_.CancelRelease(endpoint);
+  EXPECT_TRUE(book_.Holds(endpoint));
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "PORT_IN_USE");
+  wanted.ports.clear();
+  wanted.networks[0].addresses = {"10.1.0.2"};
+  now_ += absl::Hours(1);
+  EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
+  // A later one has its own time of rest, and a row that is newer than all.
+  const auto rows = book_.BeginRelease({endpoint});
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_GT(rows[0].generation, begun[0].generation);
+  EXPECT_GT(rows[0].quarantined_until_ns, begun[0].quarantined_until_ns);
+  book_.FinishRelease({endpoint});
+  EXPECT_FALSE(book_.Holds(endpoint));
+  EXPECT_TRUE(Reserve(wanted).ok());
+}
+
 }  // namespace
 }  // namespace caisson::core

@@ -231,6 +231,15 @@ absl::Status NetworkLane::AddDefaultRoute(const EndpointRef& ref,
   return SetupFailed(host_.AddDefaultRoute(network, endpoint, netns_fd));
 }
 
+absl::Status NetworkLane::RemoveDefaultRoute(const EndpointRef& ref,
+                                             int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Network network,
+                           HostNetwork(*ref.network));
+  CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
+                           HostEndpoint(ref.endpoint, ref.container_id));
+  return SetupFailed(host_.RemoveDefaultRoute(network, endpoint, netns_fd));
+}
+
 absl::Status NetworkLane::Publish(const EndpointRef& ref,
                                   const store::PublishedPort& port) {
   EndpointRef alone = ref;
@@ -365,9 +374,20 @@ absl::StatusOr<std::vector<netsetup::Part>> NetworkLane::PlanRecover(
   return parts;
 }
 
-absl::StatusOr<std::vector<std::string>> NetworkLane::CheckTable() {
-  if (!has_table_) return std::vector<std::string>();
-  return table_.Check();
+absl::StatusOr<std::vector<std::string>> NetworkLane::CheckTable(
+    const std::vector<store::NetworkPtr>& networks,
+    const std::vector<LiveEndpoint>& endpoints) {
+  Wanted wanted;
+  for (const store::NetworkPtr& network : networks) {
+    base::IgnoreError(Want(*network, &wanted), "it has none in the firewall");
+  }
+  for (const LiveEndpoint& live : endpoints) {
+    base::IgnoreError(Want(live, &wanted), "it has none in the firewall");
+  }
+  if (!has_table_ && wanted.elements.size() == 0) {
+    return std::vector<std::string>();
+  }
+  return table_.Check(wanted.elements);
 }
 
 absl::Status NetworkLane::ForgetMisled(
@@ -398,8 +418,9 @@ absl::Status NetworkLane::ForgetMisled(
 
 absl::StatusOr<bool> NetworkLane::MendTable(
     const std::vector<LiveEndpoint>& endpoints) {
+  if (!has_table_) return false;
   CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
-                           CheckTable());
+                           table_.Check());
   if (differences.empty()) return false;
   for (const std::string& difference : differences) {
     CAISSON_LOG(kWarning, "firewall was changed", {"difference", difference});

@@ -80,6 +80,7 @@ class NetworkLane {
 
   // Of one that is attached without it: its gateways are the way out.
   absl::Status AddDefaultRoute(const EndpointRef& ref, int netns_fd) const;
+  absl::Status RemoveDefaultRoute(const EndpointRef& ref, int netns_fd) const;
 
   // One port of an endpoint that is attached, or nothing of it. The port need
   // not be among those of the endpoint.
@@ -119,8 +120,11 @@ class NetworkLane {
   absl::StatusOr<std::vector<netsetup::Link>> ListOwnLinks() const {
     return host_.ListOwnLinks();
   }
-  // How the firewall differs from what it shall be; empty: it does not.
-  absl::StatusOr<std::vector<std::string>> CheckTable();
+  // How the firewall differs from what it shall be for these, whatever we
+  // think that we made of it; empty: it does not.
+  absl::StatusOr<std::vector<std::string>> CheckTable(
+      const std::vector<store::NetworkPtr>& networks,
+      const std::vector<LiveEndpoint>& endpoints);
   absl::StatusOr<std::vector<netsetup::nft::ForeignDrop>> ForeignDrops() {
     return table_.DetectForeignDrops();
   }

@@ -108,6 +108,35 @@ void Networks::Connect(store::ContainerRecord container,
   });
 }
 
+// Beside those that the container has. One that comes back, since its end could
+// not be recorded, takes the default route from its heir.
+absl::StatusOr<Networks::Endpoints> Networks::ConnectBeside(
+    const std::string& container_id, const LiveContainer& live,
+    const store::Endpoint& endpoint) {
+  Endpoints all = live.endpoints;
+  const auto heir = std::find_if(all.begin(), all.end(), [&](const auto& one) {
+    return one.default_route && endpoint.default_route;
+  });
+  absl::StatusOr<EndpointRef> ref;
+  if (heir != all.end()) {
+    ref = RefOf(container_id, *heir);
+    CAISSON_RETURN_IF_ERROR(ref.status());
+    CAISSON_RETURN_IF_ERROR(lane_->RemoveDefaultRoute(*ref, live.netns.get()));
+    heir->default_route = false;
+  }
+  const absl::StatusOr<Endpoints> done =
+      AttachAll(container_id, {endpoint}, live.netns.get());
+  if (done.ok()) {
+    all.push_back(done->front());
+    return all;
+  }
+  if (heir != all.end()) {
+    base::IgnoreError(lane_->AddDefaultRoute(*ref, live.netns.get()),
+                      "the caller is told of the first error");
+  }
+  return done.status();
+}
+
 absl::StatusOr<store::Endpoint> Networks::ConnectNow(
     const store::ContainerRecord& container, const store::Endpoint& endpoint) {
   OpenNamespaces();
@@ -115,12 +144,10 @@ absl::StatusOr<store::Endpoint> Networks::ConnectNow(
   if (known != live_.end()) {
     if (!known->second.netns.is_valid()) return NamespaceClosed();
     CAISSON_ASSIGN_OR_RETURN(
-        const Endpoints done,
-        AttachAll(container.id, {endpoint}, known->second.netns.get()));
-    Endpoints all = known->second.endpoints;
-    all.push_back(done.front());
+        Endpoints all, ConnectBeside(container.id, known->second, endpoint));
+    store::Endpoint done = all.back();
     SetLive(container.id, std::move(all));
-    return done.front();
+    return done;
   }
   absl::StatusOr<base::UniqueFd> netns = options_.open_netns(container);
   if (!netns.ok()) return NamespaceGone();
@@ -183,6 +210,7 @@ absl::Status Networks::DisconnectNow(const std::string& container_id,
     CAISSON_LOG(kError, "endpoint is half detached",
                 {"container", container_id}, {"network", endpoint.network_name},
                 {"error", restored.status().ToString()});
+    RepairSoon();
   }
   return status;
 }

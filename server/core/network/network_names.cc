@@ -69,6 +69,25 @@ NameFiles BuildNameFiles(const spec::ContainerSpec& effective,
           .hostname = HostnameFile(effective.hostname)};
 }
 
+dns::ZoneEntry NamesOf(const std::string& container_id,
+                       const LiveContainer& live,
+                       const store::Endpoint& endpoint) {
+  dns::ZoneEntry entry;
+  entry.name = live.name;
+  entry.aliases = endpoint.aliases;
+  entry.short_id = container_id.substr(0, kShortIdDigits);
+  for (const std::string& text : endpoint.addresses) {
+    const auto prefix = netsetup::ParseIpPrefix(text);
+    if (prefix.ok()) entry.addresses.push_back(prefix->address);
+  }
+  for (const store::Endpoint& other : live.endpoints) {
+    if (other.id != endpoint.id) {
+      entry.other_networks.push_back(other.network_id);
+    }
+  }
+  return entry;
+}
+
 absl::StatusOr<std::unique_ptr<NetworkNames>> NetworkNames::Open() {
   auto responder = dns::Responder::Open();
   if (!responder.ok()) return responder.status();

@@ -21,6 +21,7 @@
 #include "netsetup/dns/responder.h"
 #include "netsetup/dns/zone.h"
 #include "runtime/spec/spec.h"
+#include "server/core/network/live_container.h"
 #include "server/core/network/name_files.h"
 #include "server/store/records.h"
 
@@ -39,6 +40,14 @@ NameFiles BuildNameFiles(const spec::ContainerSpec& effective,
 std::string BuildResolvConf(const spec::Network& network,
                             const HostResolver& host,
                             const std::vector<std::string>& responders);
+
+// A name without one of its own: so many digits of the id.
+inline constexpr size_t kShortIdDigits = 12;
+
+// What a container has of names on the network of the endpoint.
+netsetup::dns::ZoneEntry NamesOf(const std::string& container_id,
+                                 const LiveContainer& live,
+                                 const store::Endpoint& endpoint);
 
 class NetworkNames {
  public:

@@ -121,7 +121,7 @@ absl::StatusOr<NetworkExplanation> Networks::ExplainNetwork(
       explainer.Repair(network->name, part);
     }
     CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
-                             lane_->CheckTable());
+                             lane_->CheckTable(NetworksUp(), all));
     if (IsFiltered(*network)) explainer.RebuildTable(differences);
   } else {
     CAISSON_RETURN_IF_ERROR(

@@ -20,42 +20,11 @@
 #include "runtime/base/syscall_error.h"
 #include "server/core/network/ask_lane.h"
 #include "server/core/network/host_values.h"
+#include "server/core/network/network_audit.h"
 #include "server/core/network/network_errors.h"
 #include "server/core/network/networks.h"
 
 namespace caisson::core {
-namespace {
-
-AuditObject Object(std::string kind, std::string key, std::string owner,
-                   AuditState state, std::string detail = "") {
-  AuditObject object;
-  object.kind = std::move(kind);
-  object.key = std::move(key);
-  object.owner = std::move(owner);
-  object.state = state;
-  object.detail = std::move(detail);
-  return object;
-}
-
-// Endpoints that some container's row has, to the container. Whoever looks at
-// leases reads these after them: one that began between is not an orphan.
-std::map<std::string, std::string> OwnersOfEndpoints(
-    const store::Catalog& catalog) {
-  std::map<std::string, std::string> owners;
-  for (const ContainerPtr& container : catalog.AllContainers()) {
-    for (const store::Endpoint& endpoint : container->status.networks) {
-      owners[endpoint.id] = container->id;
-    }
-  }
-  return owners;
-}
-
-bool IsQuarantined(const store::LeaseRow& row) {
-  return row.state ==
-         static_cast<int32_t>(netsetup::ipam::LeaseState::kQuarantined);
-}
-
-}  // namespace
 
 absl::Status Networks::Recover() {
   absl::Status result;
@@ -305,89 +274,17 @@ absl::Status Networks::MakeDefault() {
 absl::StatusOr<std::vector<AuditObject>> Networks::Inventory() {
   using Objects = std::vector<AuditObject>;
   return AskLane<Objects>(&lane_thread_, [this]() -> absl::StatusOr<Objects> {
-    Objects objects;
-    if (lane_ != nullptr) {
-      CAISSON_RETURN_IF_ERROR(AuditLinks(&objects));
-      CAISSON_RETURN_IF_ERROR(AuditTable(&objects));
-      AuditNames(&objects);
-    }
-    CAISSON_RETURN_IF_ERROR(AuditLeases(&objects));
-    return objects;
+    return NetworkAudit({.store = options_.store,
+                         .lane = lane_.get(),
+                         .names = names_.get(),
+                         .networks = NetworksUp(),
+                         .endpoints = LiveEndpoints(),
+                         .is_leaving =
+                             [this](const std::string& endpoint) {
+                               return leaving_.Has(endpoint);
+                             }})
+        .Run();
   });
-}
-
-absl::Status Networks::AuditLinks(std::vector<AuditObject>* objects) {
-  CAISSON_ASSIGN_OR_RETURN(const std::vector<netsetup::Link> links,
-                           lane_->ListOwnLinks());
-  const store::Catalog& catalog = options_.store->catalog();
-  const auto owners = OwnersOfEndpoints(catalog);
-  std::set<std::string> seen;
-  for (const netsetup::Link& link : links) {
-    const auto tag = netsetup::ParseTag(link.alias);
-    if (!tag.has_value()) continue;
-    seen.insert(tag->network_id);
-    if (!tag->endpoint_id.empty()) {
-      const auto owner = owners.find(tag->endpoint_id);
-      if (owner == owners.end() && IsLeaving(tag->endpoint_id)) continue;
-      objects->push_back(
-          owner == owners.end()
-              ? Object("link", link.name, "", AuditState::kOrphan,
-                       base::StrCat("of endpoint ", tag->endpoint_id))
-              : Object("link", link.name, owner->second, AuditState::kOk));
-      continue;
-    }
-    const NetworkPtr network = catalog.NetworkById(tag->network_id);
-    objects->push_back(
-        network == nullptr || !network->up
-            ? Object("link", link.name, "", AuditState::kOrphan,
-                     base::StrCat("of network ", tag->network_id))
-            : Object("link", link.name, network->id, AuditState::kOk));
-  }
-  for (const NetworkPtr& network : catalog.AllNetworks()) {
-    if (!network->up) continue;
-    const auto wanted = HostNetwork(*network);
-    if (!wanted.ok() || !wanted->has_own_bridge()) continue;
-    if (seen.contains(network->id)) continue;
-    objects->push_back(Object("link", netsetup::BridgeName(*wanted),
-                              network->id, AuditState::kMissing,
-                              base::StrCat("bridge of ", network->name)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Networks::AuditTable(std::vector<AuditObject>* objects) {
-  CAISSON_ASSIGN_OR_RETURN(const std::vector<std::string> differences,
-                           lane_->CheckTable());
-  for (const std::string& difference : differences) {
-    objects->push_back(
-        Object("nftables", difference, "", AuditState::kDrifted));
-  }
-  return absl::OkStatus();
-}
-
-void Networks::AuditNames(std::vector<AuditObject>* objects) const {
-  for (const NetworkPtr& network : NetworksUp()) {
-    if (names_ == nullptr) return;
-    std::string why_not = names_->WhyNot(network->id);
-    if (why_not.empty()) continue;
-    objects->push_back(Object("names", network->name, network->id,
-                              AuditState::kMissing, std::move(why_not)));
-  }
-}
-
-absl::Status Networks::AuditLeases(std::vector<AuditObject>* objects) {
-  CAISSON_ASSIGN_OR_RETURN(const std::vector<store::LeaseRow> rows,
-                           options_.store->ReadLeases());
-  const auto owners = OwnersOfEndpoints(options_.store->catalog());
-  for (const store::LeaseRow& row : rows) {
-    if (IsQuarantined(row)) continue;
-    const auto owner = owners.find(row.endpoint_id);
-    const bool known = owner != owners.end();
-    objects->push_back(Object("lease", row.address, known ? owner->second : "",
-                              known ? AuditState::kOk : AuditState::kOrphan,
-                              known ? "" : "nobody has the address"));
-  }
-  return absl::OkStatus();
 }
 
 // Addresses that nobody has are given back.

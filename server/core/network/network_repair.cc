@@ -18,7 +18,7 @@ namespace caisson::core {
 namespace {
 
 // What failed is tried again so often.
-constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(100);
 constexpr absl::Duration kLastRetry = absl::Minutes(5);
 // A container that may change its network can take its own link away for ever,
 // and each time costs a look at the whole host: after so many, each within a
@@ -27,6 +27,12 @@ constexpr int kMostRepairs = 8;
 constexpr absl::Duration kCalm = absl::Minutes(1);
 constexpr absl::Duration kTendInterval = absl::Seconds(3);
 constexpr absl::Duration kDropsDelay = absl::Milliseconds(500);
+// Between looks at links that may go by themselves.
+constexpr absl::Duration kSweepPause = absl::Seconds(1);
+
+bool IsLeftAlone(const LiveContainer& live) {
+  return live.repairs >= kMostRepairs && absl::Now() - live.last_repair < kCalm;
+}
 
 }  // namespace
 
@@ -56,7 +62,9 @@ bool Networks::OpenNamespaces() {
 std::vector<NetworkPtr> Networks::NetworksUp() const {
   std::vector<NetworkPtr> up;
   for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (network->up) up.push_back(network);
+    if (network->up && network->intent == store::Intent::kNone) {
+      up.push_back(network);
+    }
   }
   return up;
 }
@@ -129,6 +137,50 @@ void Networks::RetryRecovery() {
   retry_delay_ = std::min(2 * delay, kLastRetry);
 }
 
+void Networks::RepairSoon() {
+  if (retry_ != 0 && lane_thread_.Cancel(retry_)) retry_ = 0;
+  retry_delay_ = kFirstRetry;
+  RetryRecovery();
+}
+
+void Networks::SweepLater(absl::Duration delay) {
+  if (std::exchange(sweep_is_due_, true)) return;
+  lane_thread_.After(delay, [this] { Sweep(); });
+}
+
+// A process that is still in a namespace, or a descriptor of it, keeps the
+// host's side of a link.
+void Networks::Sweep() {
+  sweep_is_due_ = false;
+  if (lane_ == nullptr) return;
+  const auto links = lane_->ListOwnLinks();
+  if (!links.ok()) {
+    CAISSON_LOG(kWarning, "links that are kept are not seen",
+                {"error", links.status().ToString()});
+    return SweepLater();
+  }
+  std::set<std::string> wanted;
+  for (const auto& [id, live] : live_) {
+    for (const store::Endpoint& one : live.endpoints) wanted.insert(one.id);
+  }
+  bool is_kept = false;
+  for (const netsetup::Link& link : *links) {
+    const auto tag = netsetup::ParseTag(link.alias);
+    if (!tag.has_value() || tag->endpoint_id.empty() ||
+        wanted.contains(tag->endpoint_id)) {
+      continue;
+    }
+    if (leaving_.Has(tag->endpoint_id)) {
+      SweepLater(kSweepPause);
+      continue;
+    }
+    CAISSON_LOG(kWarning, "link has outlived its container",
+                {"link", link.name});
+    is_kept = true;
+  }
+  if (is_kept) RepairLinks();
+}
+
 void Networks::RepairLinks() {
   const absl::StatusOr<std::set<std::string>> repaired = RecoverHost();
   if (repaired.ok()) {
@@ -189,6 +241,7 @@ void Networks::OnNews(const NetworkWatch::News& news) {
     if (!mended.ok()) {
       CAISSON_LOG(kError, "firewall is not as it shall be",
                   {"error", mended.status().ToString()});
+      RepairSoon();
     } else if (*mended) {
       std::set<std::string> all;
       for (const NetworkPtr& network :
@@ -213,8 +266,7 @@ bool Networks::ConcernsUs(const NetworkWatch::News& news) const {
       if (gone.contains(endpoint.host_link)) return true;
     }
   }
-  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (!network->up || network->intent != store::Intent::kNone) continue;
+  for (const NetworkPtr& network : NetworksUp()) {
     const auto wanted = HostNetwork(*network);
     if (wanted.ok() && wanted->has_own_bridge() &&
         gone.contains(netsetup::BridgeName(*wanted))) {
@@ -222,10 +274,6 @@ bool Networks::ConcernsUs(const NetworkWatch::News& news) const {
     }
   }
   return false;
-}
-
-bool Networks::IsLeftAlone(const LiveContainer& live) {
-  return live.repairs >= kMostRepairs && absl::Now() - live.last_repair < kCalm;
 }
 
 void Networks::CountRepair(const std::string& container_id) {
@@ -241,11 +289,8 @@ void Networks::CountRepair(const std::string& container_id) {
 void Networks::TellRepaired(const std::string& cause,
                             const std::set<std::string>& networks) {
   store::Transaction told;
-  for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
-    if (!network->up || network->intent != store::Intent::kNone ||
-        !networks.contains(network->id)) {
-      continue;
-    }
+  for (const NetworkPtr& network : NetworksUp()) {
+    if (!networks.contains(network->id)) continue;
     told.AddNetworkEvent("network.repaired", network->id);
     told.events.back().attributes = {{"cause", cause}};
   }

@@ -26,9 +26,6 @@ namespace {
 using netsetup::IpPrefix;
 namespace ipam = netsetup::ipam;
 
-constexpr size_t kNameDigits = 12;
-// A link that is there for longer after its container's end is an orphan.
-constexpr absl::Duration kLeaveLimit = absl::Seconds(5);
 // Subnets of networks that name none: 4094 addresses, four times what a bridge
 // can have, so that none comes again soon.
 constexpr int kChosenLength = 20;
@@ -89,7 +86,9 @@ void Networks::Stop() {
 absl::StatusOr<std::vector<spec::Subnet>> Networks::ChooseSubnets(
     const spec::NetworkSpec& spec) const {
   if (lane_ == nullptr) return lane_status_;
-  CAISSON_ASSIGN_OR_RETURN(std::vector<IpPrefix> taken, lane_->Routes());
+  absl::StatusOr<std::vector<IpPrefix>> routes = lane_->Routes();
+  if (!routes.ok()) return SetupFailed(routes.status());
+  std::vector<IpPrefix> taken = *std::move(routes);
   std::vector<std::pair<IpPrefix, std::string>> others;
   for (const NetworkPtr& network : options_.store->catalog().AllNetworks()) {
     for (const spec::Subnet& subnet : network->subnets) {
@@ -148,7 +147,7 @@ absl::StatusOr<store::NetworkRecord> Networks::NewRecord(
   store::NetworkRecord record;
   record.id = base::RandomId();
   record.name =
-      spec.name.empty() ? record.id.substr(0, kNameDigits) : spec.name;
+      spec.name.empty() ? record.id.substr(0, kShortIdDigits) : spec.name;
   const NetworkPtr holder = catalog.FindNetwork(record.name);
   if (holder != nullptr) {
     return base::MakeError(
@@ -250,17 +249,43 @@ absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
     book_.Reopen(record.id);
     return status;
   }
-  book_.Remove(record.id);
   if (names_ != nullptr) names_->Forget(record.id);
-  // From here on it goes, if not now then at the next start.
-  CAISSON_RETURN_IF_ERROR(lane_->Unmake(record));
-  record.up = false;
-  store::Transaction done;
-  done.delete_networks.push_back(record);
-  done.AddNetworkEvent("network.deleted", record.id, ticket->id());
-  ticket->AddOutcome(&done, absl::OkStatus(), record.id);
-  CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(done)).status());
+  status = lane_->Unmake(record);
+  if (status.ok()) {
+    record.up = false;
+    store::Transaction done;
+    done.delete_networks.push_back(record);
+    done.AddNetworkEvent("network.deleted", record.id, ticket->id());
+    ticket->AddOutcome(&done, absl::OkStatus(), record.id);
+    status = options_.store->Commit(std::move(done)).status();
+  }
+  if (!status.ok()) {
+    Restore(network, status, ticket);
+    return status;
+  }
+  book_.Remove(record.id);
   return std::make_shared<store::NetworkRecord>(std::move(record));
+}
+
+// First the row: what it tells is made by a repair, if not at once.
+void Networks::Restore(const NetworkPtr& network, const absl::Status& why,
+                       Ticket* ticket) {
+  store::Transaction undo;
+  undo.put_networks.push_back(*network);
+  ticket->AddOutcome(&undo, why, "");
+  const absl::Status status = options_.store->Commit(std::move(undo)).status();
+  if (!status.ok()) {
+    // It goes at the next start, or when it is asked for again.
+    CAISSON_LOG(kError, "network is half removed", {"network", network->name},
+                {"error", status.ToString()});
+    RepairSoon();
+    return;
+  }
+  book_.Reopen(network->id);
+  if (!network->up) return;
+  // Names are answered for on its bridge.
+  if (!lane_->Make(*network).ok()) return RepairSoon();
+  if (names_ != nullptr) names_->Serve(*network);
 }
 
 void Networks::Delete(DeleteNetworkArgs args, TicketPtr ticket,
@@ -301,7 +326,12 @@ absl::StatusOr<NetworkPtr> Networks::EnsureUp(const std::string& network_id) {
   record.up = true;
   store::Transaction up;
   up.put_networks.push_back(std::move(record));
-  CAISSON_RETURN_IF_ERROR(options_.store->Commit(std::move(up)).status());
+  const absl::Status status = options_.store->Commit(std::move(up)).status();
+  if (!status.ok()) {
+    // The row tells of no network: nothing may be there.
+    if (!lane_->Unmake(*network).ok()) RepairSoon();
+    return status;
+  }
   EnsureWatch();
   if (names_ != nullptr) names_->Serve(*network);
   return options_.store->catalog().NetworkById(network_id);
@@ -328,9 +358,12 @@ absl::StatusOr<Networks::Endpoints> Networks::AttachAll(
   for (const store::Endpoint& endpoint : done) {
     const absl::StatusOr<EndpointRef> ref = RefOf(container_id, endpoint);
     if (!ref.ok()) continue;
-    base::IgnoreError(lane_->Detach(*ref, netsetup::DetachHow::kNow, netns_fd),
-                      "what is left is removed at the next start");
+    const absl::Status gone =
+        lane_->Detach(*ref, netsetup::DetachHow::kNow, netns_fd);
+    if (!gone.ok()) RepairSoon();
   }
+  // Where even taking back failed something may be left.
+  SweepLater();
   return status;
 }
 
@@ -374,25 +407,6 @@ std::vector<std::string> Networks::NameServersOf(
   return names_->ServersOf({endpoint}, {network});
 }
 
-netsetup::dns::ZoneEntry Networks::NamesOf(const std::string& container_id,
-                                           const LiveContainer& live,
-                                           const store::Endpoint& endpoint) {
-  netsetup::dns::ZoneEntry entry;
-  entry.name = live.name;
-  entry.aliases = endpoint.aliases;
-  entry.short_id = container_id.substr(0, kNameDigits);
-  for (const std::string& text : endpoint.addresses) {
-    const auto prefix = netsetup::ParseIpPrefix(text);
-    if (prefix.ok()) entry.addresses.push_back(prefix->address);
-  }
-  for (const store::Endpoint& other : live.endpoints) {
-    if (other.id != endpoint.id) {
-      entry.other_networks.push_back(other.network_id);
-    }
-  }
-  return entry;
-}
-
 // Its names are known from now on.
 void Networks::GoLive(const std::string& container_id, LiveContainer live) {
   EndLive(container_id);
@@ -433,28 +447,8 @@ void Networks::Reattach(
          std::move(callback));
 }
 
-// The kernel takes the link away with the namespace, in its own time.
-void Networks::LetGo(const std::string& endpoint_id) {
-  const absl::Time now = absl::Now();
-  absl::MutexLock lock(&leaving_mutex_);
-  while (!leaving_.empty() && leaving_.front().first < now - kLeaveLimit) {
-    leaving_.pop_front();
-  }
-  leaving_.emplace_back(now, endpoint_id);
-}
-
-bool Networks::IsLeaving(const std::string& endpoint_id) const {
-  const absl::Time after = absl::Now() - kLeaveLimit;
-  absl::MutexLock lock(&leaving_mutex_);
-  for (auto one = leaving_.rbegin(); one != leaving_.rend(); ++one) {
-    if (one->first < after) return false;
-    if (one->second == endpoint_id) return true;
-  }
-  return false;
-}
-
 void Networks::Detach(const std::string& container_id, Endpoints endpoints) {
-  for (const store::Endpoint& endpoint : endpoints) LetGo(endpoint.id);
+  for (const store::Endpoint& endpoint : endpoints) leaving_.Add(endpoint.id);
   // Before anything is given back, so that whoever gets a port next finds the
   // firewall without it.
   lane_thread_.Post([this, container_id, endpoints = std::move(endpoints)] {
@@ -469,7 +463,9 @@ void Networks::Detach(const std::string& container_id, Endpoints endpoints) {
                   {"container", container_id},
                   {"network", endpoint.network_name},
                   {"error", status.ToString()});
+      RepairSoon();
     }
+    SweepLater();
   });
 }
 

@@ -10,14 +10,12 @@
 #ifndef CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
 #define CAISSON_SERVER_CORE_NETWORK_NETWORKS_H_
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -30,6 +28,7 @@
 #include "runtime/linux/host_facts.h"
 #include "runtime/spec/network.h"
 #include "server/core/executor.h"
+#include "server/core/network/leaving_endpoints.h"
 #include "server/core/network/live_container.h"
 #include "server/core/network/network_book.h"
 #include "server/core/network/network_explain.h"
@@ -144,6 +143,9 @@ class Networks {
                                   Ticket* ticket);
   absl::StatusOr<NetworkPtr> Remove(const DeleteNetworkArgs& args,
                                     Ticket* ticket);
+  // A removal that failed.
+  void Restore(const NetworkPtr& network, const absl::Status& why,
+               Ticket* ticket);
   absl::StatusOr<store::NetworkRecord> NewRecord(const spec::NetworkSpec& spec,
                                                  std::string request_id) const;
   absl::StatusOr<std::vector<spec::Subnet>> ChooseSubnets(
@@ -158,17 +160,15 @@ class Networks {
 
   void GoLive(const std::string& container_id, LiveContainer live);
   void EndLive(const std::string& container_id);
-  void LetGo(const std::string& endpoint_id);
-  bool IsLeaving(const std::string& endpoint_id) const;
-  static netsetup::dns::ZoneEntry NamesOf(const std::string& container_id,
-                                          const LiveContainer& live,
-                                          const store::Endpoint& endpoint);
 
   // network_live.cc, on the lane.
   store::Endpoint* FindLive(const std::string& container_id,
                             const std::string& endpoint_id);
   // It has these endpoints from now on; it is there.
   void SetLive(const std::string& container_id, Endpoints endpoints);
+  absl::StatusOr<Endpoints> ConnectBeside(const std::string& container_id,
+                                          const LiveContainer& live,
+                                          const store::Endpoint& endpoint);
   absl::StatusOr<store::Endpoint> ConnectNow(
       const store::ContainerRecord& container, const store::Endpoint& endpoint);
   absl::Status DisconnectNow(const std::string& container_id,
@@ -199,13 +199,17 @@ class Networks {
   // Before anything is added to the firewall.
   absl::Status EnsureRecovered();
   void RetryRecovery();
+  // Something could not be made, or taken away, as it shall be.
+  void RepairSoon();
+  // After containers have ended: takes away the links that are kept.
+  void SweepLater(absl::Duration delay = kLeaveLimit);
+  void Sweep();
   void RepairLinks();
   void TendNames();
   void EnsureWatch();
   void LookForDrops();
   void OnNews(const NetworkWatch::News& news);
   bool ConcernsUs(const NetworkWatch::News& news) const;
-  static bool IsLeftAlone(const LiveContainer& live);
   void CountRepair(const std::string& container_id);
   void TellRepaired(const std::string& cause,
                     const std::set<std::string>& networks);
@@ -216,11 +220,7 @@ class Networks {
   absl::Status UndoConnects();
   absl::Status UndoConnectsOf(const store::ContainerRecord& container);
   absl::Status MakeDefault();
-  absl::Status AuditLinks(std::vector<AuditObject>* objects);
-  absl::Status AuditTable(std::vector<AuditObject>* objects);
-  void AuditNames(std::vector<AuditObject>* objects) const;
   absl::Status RepairLeases();
-  absl::Status AuditLeases(std::vector<AuditObject>* objects);
 
   void DetectFeatures();
   void DetectForeignDrops();
@@ -233,16 +233,14 @@ class Networks {
   absl::Status lane_status_;
   mutable absl::Mutex facts_mutex_;
   Facts facts_ ABSL_GUARDED_BY(facts_mutex_);
-  // Endpoints that were released a moment ago, in that order.
-  mutable absl::Mutex leaving_mutex_;
-  std::deque<std::pair<absl::Time, std::string>> leaving_
-      ABSL_GUARDED_BY(leaving_mutex_);
+  LeavingEndpoints leaving_;
   std::map<std::string, LiveContainer> live_;  // by container id
   std::unique_ptr<NetworkNames> names_;        // null: no names
   std::unique_ptr<NetworkWatch> watch_;        // from the first network on
   TimerId drops_timer_ = 0;                    // before DetectForeignDrops
   TimerId retry_ = 0;                          // of what could not be repaired
   absl::Duration retry_delay_;
+  bool sweep_is_due_ = false;
 };
 
 }  // namespace caisson::core
