@@ -112,7 +112,9 @@ void Container::UpdateExpected() {
   ExpectedContainer expected;
   expected.id = id_;
   expected.running = IsRunning(state_);
-  expected.changing = IsSettling(state_) || cleaning_ || lost_;
+  // One that is gone is known until it is forgotten.
+  expected.changing =
+      IsSettling(state_) || state_ == State::kGone || cleaning_ || lost_;
   expected.execs = execs_.Numbers();
   absl::MutexLock lock(&mutex_);
   expected_ = std::move(expected);
