@@ -660,13 +660,13 @@ TEST_F(NetworkRecoveryTest, WhatIsNotAsItShallBeIsToldAndPutRight) {
   const v1::Container a = CreateAndStart(AttachedSpec({"lan"}));
   const std::string bridge = BridgeOf("lan");
   const std::string link = a.status().networks(0).host_link();
-  const std::pair<std::string, std::string> kChanges[] = {
+  const std::pair<std::string, std::string> changes[] = {
       {StrCat("ip link set ", bridge, " down"), bridge},
       {StrCat("ip addr del 10.77.1.1/24 dev ", bridge), bridge},
       {StrCat("ip addr del fd00:77:1::1/64 dev ", bridge), bridge},
       {StrCat("ip link set ", link, " down"), link},
       {"echo 0 > /proc/sys/net/ipv4/ip_forward", "net/ipv4/ip_forward"}};
-  for (const auto& [script, key] : kChanges) {
+  for (const auto& [script, key] : changes) {
     SCOPED_TRACE(script);
     Shell(Host(), script);
     EXPECT_THAT(AuditProblems(), Contains(HasSubstr(key)));
