@@ -125,6 +125,14 @@ void PutPort(Message* message, const PortOptions& port) {
       .U8(IFLA_BRPORT_MODE, port.hairpin ? 1 : 0);
 }
 
+void PutAlternativeName(Message* message, const LinkRef& link,
+                        std::string_view name) {
+  message->Fixed(InfoOf(link));
+  PutRef(message, link);
+  const Nest list(message, IFLA_PROP_LIST);
+  message->Text(IFLA_ALT_IFNAME, name);
+}
+
 std::optional<PortOptions> PortOf(const Attributes& info) {
   if (info.Text(IFLA_INFO_SLAVE_KIND) != "bridge") return std::nullopt;
   const Attributes data = info.Nested(IFLA_INFO_SLAVE_DATA);
@@ -205,6 +213,7 @@ Message BuildChangeLink(const LinkRef& link, const LinkChange& change) {
   if (change.name) message.Text(IFLA_IFNAME, *change.name);
   if (change.mac) message.Bytes(IFLA_ADDRESS, change.mac->bytes);
   if (change.netns_fd >= 0) message.S32(IFLA_NET_NS_FD, change.netns_fd);
+  if (change.new_index > 0) message.S32(IFLA_NEW_IFINDEX, change.new_index);
   if (change.port) PutPort(&message, *change.port);
   if (change.no_address_generation) {
     const Nest families(&message, IFLA_AF_SPEC);
@@ -216,10 +225,13 @@ Message BuildChangeLink(const LinkRef& link, const LinkChange& change) {
 
 Message BuildAddAlternativeName(const LinkRef& link, std::string_view name) {
   Message message(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND);
-  message.Fixed(InfoOf(link));
-  PutRef(&message, link);
-  const Nest list(&message, IFLA_PROP_LIST);
-  message.Text(IFLA_ALT_IFNAME, name);
+  PutAlternativeName(&message, link, name);
+  return message;
+}
+
+Message BuildRemoveAlternativeName(const LinkRef& link, std::string_view name) {
+  Message message(RTM_DELLINKPROP);
+  PutAlternativeName(&message, link, name);
   return message;
 }
 

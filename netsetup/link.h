@@ -124,8 +124,11 @@ struct LinkChange {
   std::optional<PortOptions> port;
   // No IPv6 link-local address by itself.
   bool no_address_generation = false;
-  // Into another namespace; with `name` under that name.
+  // Into another namespace; with `name` under that name, with `new_index` under
+  // that number: EBUSY, and nothing is moved, where another link has it. A name
+  // that is taken is refused after the move (do_setlink).
   int netns_fd = -1;
+  int new_index = 0;
 
   bool operator==(const LinkChange&) const = default;
 };
@@ -133,6 +136,7 @@ Message BuildChangeLink(const LinkRef& link, const LinkChange& change);
 
 // At most 127 bytes, as any name of its namespace.
 Message BuildAddAlternativeName(const LinkRef& link, std::string_view name);
+Message BuildRemoveAlternativeName(const LinkRef& link, std::string_view name);
 
 Message BuildDeleteLink(const LinkRef& link);
 // Every link of the namespace that has this group. ENODEV when none has.

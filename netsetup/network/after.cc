@@ -59,6 +59,11 @@ class Effect {
     if (link != nullptr) link->alternative_names.push_back(op.name);
   }
 
+  void operator()(const RemoveAlternativeName& op) {
+    Link* const link = Find(op.link);
+    if (link != nullptr) std::erase(link->alternative_names, op.name);
+  }
+
   void operator()(const DeleteGroup& op) {
     std::erase_if(observed_.links,
                   [&op](const Link& link) { return link.group == op.group; });

@@ -13,6 +13,7 @@
 
 #include "netsetup/addr.h"
 #include "netsetup/link.h"
+#include "netsetup/netlink/net_error.h"
 #include "netsetup/netns.h"
 #include "netsetup/route.h"
 #include "netsetup/tc.h"
@@ -54,6 +55,7 @@ class Applier {
                                       applied.failed + 1, " of ", plan_.size());
       applied.undone = Undo();
     }
+    applied.indexes = std::move(indexes_);
     return applied;
   }
 
@@ -149,9 +151,10 @@ class Applier {
         return DeleteCreated(where, link);
       });
     }
-    if (result.ok() && veth != nullptr && link.index > 0) {
-      indexes_[{netns, link.name}] = link.index;
-      if (veth->peer_index > 0) {
+    // From here on a number: a guest may change a name between two steps.
+    if (result.ok() && link.index > 0) {
+      indexes_[{veth != nullptr ? netns : op.inside, link.name}] = link.index;
+      if (veth != nullptr && veth->peer_index > 0) {
         indexes_[{op.inside, veth->peer_name}] = veth->peer_index;
       }
     }
@@ -160,11 +163,14 @@ class Applier {
 
   absl::Status DeleteCreated(const NetnsName& where, const NewLink& created) {
     Socket* const socket = PlaceOf(where).socket;
-    CAISSON_ASSIGN_OR_RETURN(const Link link,
-                             GetLink(socket, {.name = created.name}));
-    // When the answer was lost, the name may be that of somebody else's link.
+    CAISSON_ASSIGN_OR_RETURN(
+        const Link link,
+        GetLink(socket, {.index = created.index, .name = created.name}));
+    // When the answer was lost, it may be somebody else's link. Its guest may
+    // have changed its MAC, but no number.
     if (link.kind != KindName(created.kind) ||
-        (!created.mac.is_zero() && link.mac != created.mac)) {
+        (created.index == 0 && !created.mac.is_zero() &&
+         link.mac != created.mac)) {
       return absl::OkStatus();
     }
     return socket->Request(BuildDeleteLink({.index = link.index}),
@@ -177,24 +183,76 @@ class Applier {
     if (to.socket == nullptr) {
       return absl::FailedPreconditionError("no such namespace");
     }
-    CAISSON_ASSIGN_OR_RETURN(const int index, IndexOf(netns, op.link));
-    const Result result =
-        Send(netns, BuildChangeLink({.index = index},
-                                    {.name = op.new_name, .netns_fd = to.fd}));
-    if (result.ok() || result.is_unknown) {
-      AddUndo(at, [this, netns, op] { return MoveBack(netns, op); });
+    CAISSON_ASSIGN_OR_RETURN(const Link before,
+                             GetLink(PlaceOf(netns).socket, op.link));
+    int new_index = op.new_index;
+    const auto move = [&] {
+      return Send(netns, BuildChangeLink({.index = before.index},
+                                         {.group = op.group,
+                                          .name = op.new_name,
+                                          .netns_fd = to.fd,
+                                          .new_index = new_index}));
+    };
+    Result result = move();
+    if (result.ack.error == EBUSY && new_index > 0) {
+      new_index = 0;
+      result = move();
+    }
+    // Also when it failed: the kernel moves first, and may then refuse the
+    // name.
+    AddUndo(at, [this, netns, op, before, new_index] {
+      return MoveBack(netns, op, before, new_index);
+    });
+    if (result.ok() && new_index > 0) {
+      indexes_[{op.to, op.new_name}] = new_index;
     }
     return StatusOf(at, result);
   }
 
-  absl::Status MoveBack(const NetnsName& netns, const MoveLink& op) {
+  // The one that was moved, under its new name or the old one. ENODEV: it was
+  // not.
+  absl::StatusOr<Link> FindMoved(const MoveLink& op, const Link& before,
+                                 int new_index) {
     Socket* const socket = PlaceOf(op.to).socket;
-    CAISSON_ASSIGN_OR_RETURN(const Link link,
-                             GetLink(socket, {.name = op.new_name}));
-    return socket->Request(
-        BuildChangeLink({.index = link.index},
-                        {.name = op.old_name, .netns_fd = PlaceOf(netns).fd}),
-        "move link", op.new_name);
+    if (new_index > 0) {
+      absl::StatusOr<Link> link = GetLink(socket, {.index = new_index});
+      if (link.ok() && link->kind == before.kind) return link;
+    }
+    for (const std::string& name : {op.new_name, op.old_name}) {
+      absl::StatusOr<Link> link = GetLink(socket, {.name = name});
+      if (link.ok() && link->kind == before.kind && link->mac == before.mac) {
+        return link;
+      }
+    }
+    return NetErrorFrom(ENODEV, "find link", op.new_name);
+  }
+
+  absl::Status MoveBack(const NetnsName& netns, const MoveLink& op,
+                        const Link& before, int new_index) {
+    CAISSON_ASSIGN_OR_RETURN(const Link moved,
+                             FindMoved(op, before, new_index));
+    LinkChange back = {.group = before.group,
+                       .name = op.old_name,
+                       .netns_fd = PlaceOf(netns).fd,
+                       .new_index = before.index};
+    Socket* const socket = PlaceOf(op.to).socket;
+    const auto move = [&] {
+      return socket->Request(BuildChangeLink({.index = moved.index}, back),
+                             "move link", op.new_name);
+    };
+    absl::Status status = move();
+    if (base::ErrnoOf(status) == EBUSY) {
+      back.new_index = 0;
+      status = move();
+    }
+    CAISSON_RETURN_IF_ERROR(status);
+    LinkChange rest;
+    if (moved.mac != before.mac) rest.mac = before.mac;
+    if (moved.mtu != before.mtu) rest.mtu = before.mtu;
+    if (before.up) rest.up = true;
+    if (rest == LinkChange{}) return absl::OkStatus();
+    return PlaceOf(netns).socket->Request(
+        BuildChangeLink({.name = op.old_name}, rest), "set link", op.old_name);
   }
 
   absl::Status RunSysctl(size_t at, const Sysctl& sysctl) {
@@ -261,6 +319,9 @@ class Applier {
     if (const auto* name = std::get_if<AddAlternativeName>(&op.action)) {
       return BuildAddAlternativeName(Known(netns, name->link), name->name);
     }
+    if (const auto* name = std::get_if<RemoveAlternativeName>(&op.action)) {
+      return BuildRemoveAlternativeName(Known(netns, name->link), name->name);
+    }
     if (const auto* group = std::get_if<DeleteGroup>(&op.action)) {
       return BuildDeleteGroup(group->group);
     }
@@ -305,6 +366,10 @@ class Applier {
       if (change->undo.has_value()) {
         message = BuildChangeLink(Known(op.netns, change->link), *change->undo);
       }
+    } else if (const auto* name =
+                   std::get_if<RemoveAlternativeName>(&op.action)) {
+      message =
+          BuildAddAlternativeName(Known(op.netns, name->link), name->name);
     } else if (const auto* address = std::get_if<AddAddress>(&op.action)) {
       message = BuildDeleteAddress(
           {.link = KnownIndex(op, address->link), .prefix = address->prefix});
@@ -378,7 +443,7 @@ class Applier {
   const Places& places_;
   const FaultHook& fault_;
   size_t failed_ = 0;
-  std::map<std::pair<NetnsName, std::string>, int> indexes_;
+  LinkIndexes indexes_;
   std::vector<Step> undo_;
 };
 

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -32,6 +34,9 @@ struct Places {
 // sent for itself.
 using FaultHook = std::function<absl::Status(size_t index)>;
 
+// Numbers of links, by namespace and name.
+using LinkIndexes = std::map<std::pair<NetnsName, std::string>, int>;
+
 struct Applied {
   // "step 4 of 11: add address '10.0.0.2/24 to eth0': File exists", with the
   // payloads of a NetError.
@@ -41,6 +46,8 @@ struct Applied {
   // After a failure: whether everything that had been done is undone. If not,
   // the object has to be detached or destroyed once more.
   absl::Status undone;
+  // Of links that were made, or had to be asked for.
+  LinkIndexes indexes;
 };
 
 // All of the plan, or nothing of it. Ops of one namespace that need nothing

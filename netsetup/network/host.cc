@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -13,16 +12,14 @@
 #include "netsetup/netlink/net_error.h"
 #include "netsetup/netlink/socket.h"
 #include "netsetup/network/observe.h"
+#include "netsetup/network/plan_parts.h"
+#include "netsetup/route.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "runtime/base/syscall_error.h"
 
 namespace caisson::netsetup {
 namespace {
-
-bool HasVeth(Driver driver) {
-  return driver == Driver::kBridge || driver == Driver::kPtp;
-}
 
 // One status for a caller who needs no details: what failed, and whether
 // something is left of it.
@@ -56,38 +53,60 @@ LinkCounters FromOtherSide(const LinkCounters& counters) {
           .tx_dropped = counters.rx_dropped};
 }
 
-// A container's namespace with a socket in it.
-struct Container {
-  int fd = -1;
-  std::optional<Socket> socket;
-};
-
-absl::StatusOr<Container> OpenContainer(int netns_fd) {
-  Container container;
-  container.fd = netns_fd;
-  CAISSON_ASSIGN_OR_RETURN(container.socket, OpenSocketIn(netns_fd));
-  return container;
+// What Reattach reads: all of the container only where it has lost the link.
+absl::Status ObserveEndpoint(std::string_view instance, const Network& network,
+                             const Endpoint& endpoint, Socket* socket,
+                             Observed* observed) {
+  if (!network.has_veth()) {
+    CAISSON_RETURN_IF_ERROR(
+        ObserveLinkInside(socket, network, endpoint, observed));
+    if (plan_parts::FindInside(instance, network, endpoint, *observed) !=
+        nullptr) {
+      return absl::OkStatus();
+    }
+  }
+  return ObserveInside(socket, endpoint.id, observed);
 }
+
+struct Subject {
+  const Network* network;
+  const Endpoint* endpoint;
+};
 
 // Endpoints whose container has to be opened: of the others the host's side
 // says that they are attached.
-std::vector<const Endpoint*> ToLookInto(const Desired& desired,
-                                        const Observed& observed) {
-  std::set<std::string> seen_from_inside;
+std::vector<Subject> ToLookInto(const Desired& desired,
+                                const Observed& observed) {
+  std::map<std::string, const Network*> networks;
   for (const Network& network : desired.networks) {
-    if (!HasVeth(network.driver)) seen_from_inside.insert(network.id);
+    networks[network.id] = &network;
   }
-  std::vector<const Endpoint*> endpoints;
+  std::vector<Subject> subjects;
   for (const Endpoint& endpoint : desired.endpoints) {
-    if (seen_from_inside.contains(endpoint.network_id) ||
+    const auto network = networks.find(endpoint.network_id);
+    if (network == networks.end()) continue;
+    if (!network->second->has_veth() ||
         observed.FindLink(HostLinkName(endpoint.id)) == nullptr) {
-      endpoints.push_back(&endpoint);
+      subjects.push_back({network->second, &endpoint});
     }
   }
-  return endpoints;
+  return subjects;
 }
 
 }  // namespace
+
+// A container's namespace with a socket in it.
+struct Host::Container {
+  static absl::StatusOr<Container> Open(int netns_fd) {
+    Container container;
+    container.fd = netns_fd;
+    CAISSON_ASSIGN_OR_RETURN(container.socket, OpenSocketIn(netns_fd));
+    return container;
+  }
+
+  int fd = -1;
+  std::optional<Socket> socket;
+};
 
 // The host and those of its containers that have to be looked into.
 struct Host::Seen {
@@ -129,7 +148,15 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
                                         const FaultHook& fault) const {
   CAISSON_RETURN_IF_ERROR(ValidateEndpoint(network, endpoint));
   CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
-  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
+  CAISSON_ASSIGN_OR_RETURN(Container container, Container::Open(netns_fd));
+  if (!network.has_veth()) {
+    const absl::Status earlier =
+        FindInside(network, endpoint, &container).status();
+    if (earlier.ok()) {
+      CAISSON_RETURN_IF_ERROR(
+          Detach(network, endpoint, netns_fd, DetachHow::kNow));
+    }
+  }
   CAISSON_ASSIGN_OR_RETURN(const Observed observed,
                            ObserveForAttach(&socket, network));
   CAISSON_ASSIGN_OR_RETURN(const Plan plan,
@@ -138,7 +165,7 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
   places.containers[endpoint.id] = {netns_fd, &*container.socket};
   Applied applied = Apply(plan, places, fault);
   if (base::ErrnoOf(applied.status) == EEXIST && applied.failed == 0 &&
-      HasVeth(network.driver)) {
+      network.has_veth()) {
     // The veth of the last run: the kernel reaps it some time after the
     // namespace, and a process may still sit in there.
     CAISSON_RETURN_IF_ERROR(Detach(network, endpoint, -1, DetachHow::kNow));
@@ -146,7 +173,9 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
   }
   CAISSON_RETURN_IF_ERROR(Finish(applied));
   Attachment attachment = {.mac = endpoint.mac};
-  if (HasVeth(network.driver)) {
+  const auto index = applied.indexes.find({endpoint.id, endpoint.interface});
+  if (index != applied.indexes.end()) attachment.inside_index = index->second;
+  if (network.has_veth()) {
     attachment.host_link = HostLinkName(endpoint.id);
   }
   if (attachment.mac.is_zero() && network.driver != Driver::kIpvlan &&
@@ -158,32 +187,105 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
 
 absl::Status Host::Detach(const Network& network, const Endpoint& endpoint,
                           int netns_fd, DetachHow how) const {
+  if (network.driver == Driver::kHostDevice) {
+    return GiveBack(network, endpoint, netns_fd);
+  }
   CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
   CAISSON_ASSIGN_OR_RETURN(Observed observed,
                            ObserveForDetach(&socket, endpoint.id));
   Places places = {.host = {netns_.fd.get(), &socket}};
   std::optional<Container> container;
-  if (netns_fd >= 0 && !HasVeth(network.driver)) {
-    CAISSON_ASSIGN_OR_RETURN(container, OpenContainer(netns_fd));
+  if (netns_fd >= 0 && !network.has_veth()) {
+    CAISSON_ASSIGN_OR_RETURN(container, Container::Open(netns_fd));
     CAISSON_RETURN_IF_ERROR(
-        ObserveInside(&*container->socket, endpoint.id, &observed));
+        ObserveLinkInside(&*container->socket, network, endpoint, &observed));
     places.containers[endpoint.id] = {netns_fd, &*container->socket};
   }
   return Finish(
       Apply(PlanDetach(instance_, network, endpoint, how, observed), places));
 }
 
+absl::Status Host::GiveBack(const Network& network, const Endpoint& endpoint,
+                            int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  Observed observed;
+  Places places = {.host = {netns_.fd.get(), &socket}};
+  std::optional<Container> container;
+  if (netns_fd >= 0) {
+    CAISSON_ASSIGN_OR_RETURN(container, Container::Open(netns_fd));
+    CAISSON_RETURN_IF_ERROR(
+        ObserveLinkInside(&*container->socket, network, endpoint, &observed));
+    places.containers[endpoint.id] = {netns_fd, &*container->socket};
+  }
+  CAISSON_ASSIGN_OR_RETURN(observed.links, ListLinks(&socket));
+  CAISSON_ASSIGN_OR_RETURN(const Plan way_back,
+                           PlanReturn(network, endpoint, observed));
+  if (!way_back.empty()) {
+    CAISSON_RETURN_IF_ERROR(Finish(Apply(way_back, places)));
+    CAISSON_ASSIGN_OR_RETURN(observed.links, ListLinks(&socket));
+  }
+  CAISSON_ASSIGN_OR_RETURN(const Plan rest,
+                           PlanSettle(network, endpoint, observed));
+  return Finish(Apply(rest, places));
+}
+
+absl::StatusOr<DeviceState> Host::DescribeDevice(const Network& network) const {
+  CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+  CAISSON_ASSIGN_OR_RETURN(const Link link,
+                           GetLink(&socket, {.name = network.interface}));
+  return StateOf(link);
+}
+
+absl::StatusOr<bool> Host::HasInside(const Network& network,
+                                     const Endpoint& endpoint,
+                                     int netns_fd) const {
+  CAISSON_ASSIGN_OR_RETURN(Container container, Container::Open(netns_fd));
+  const absl::Status status =
+      FindInside(network, endpoint, &container).status();
+  if (base::ErrnoOf(status) == ENODEV) return false;
+  CAISSON_RETURN_IF_ERROR(status);
+  return true;
+}
+
+// However its guest calls it. The host's end of a veth tells the number of the
+// other; it may have left the container.
+absl::StatusOr<Link> Host::FindInside(const Network& network,
+                                      const Endpoint& endpoint,
+                                      Container* container) const {
+  Socket* const inside = &*container->socket;
+  if (network.has_veth()) {
+    CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
+    CAISSON_ASSIGN_OR_RETURN(
+        const Link outer,
+        GetLink(&socket, {.name = HostLinkName(endpoint.id)}));
+    CAISSON_ASSIGN_OR_RETURN(Link link,
+                             GetLink(inside, {.index = outer.parent}));
+    if (link.kind == outer.kind && link.parent == outer.index) return link;
+    return NetErrorFrom(ENODEV, "find link", endpoint.interface);
+  }
+  Observed observed;
+  CAISSON_RETURN_IF_ERROR(
+      ObserveLinkInside(inside, network, endpoint, &observed));
+  const Link* const link =
+      plan_parts::FindInside(instance_, network, endpoint, observed);
+  if (link == nullptr) {
+    return NetErrorFrom(ENODEV, "find link", endpoint.interface);
+  }
+  return *link;
+}
+
 absl::Status Host::AddDefaultRoute(const Network& network,
                                    const Endpoint& endpoint,
                                    int netns_fd) const {
-  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
-  Observed observed;
-  CAISSON_RETURN_IF_ERROR(
-      ObserveInside(&*container.socket, endpoint.id, &observed));
-  Plan plan = PlanDefaultRoute(network, endpoint);
+  CAISSON_ASSIGN_OR_RETURN(Container container, Container::Open(netns_fd));
+  CAISSON_ASSIGN_OR_RETURN(const Link inside,
+                           FindInside(network, endpoint, &container));
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<Route> routes,
+                           ListRoutes(&*container.socket));
+  Plan plan = PlanDefaultRoute(network, endpoint,
+                               {.index = inside.index, .name = inside.name});
   std::erase_if(plan, [&](const Op& op) {
     const Route& wanted = std::get<AddRoute>(op.action).route;
-    const std::vector<Route>& routes = observed.inside_routes[endpoint.id];
     return std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
       return route.destination == wanted.destination;
     });
@@ -228,15 +330,18 @@ absl::Status Host::LookForRecover(
   CAISSON_ASSIGN_OR_RETURN(seen->socket, Socket::Open());
   CAISSON_ASSIGN_OR_RETURN(seen->observed, Observe(&*seen->socket));
   seen->places = {.host = {netns_.fd.get(), &*seen->socket}};
-  for (const Endpoint* endpoint : ToLookInto(desired, seen->observed)) {
-    absl::StatusOr<Container> opened = OpenContainer(netns_of(endpoint->id));
+  for (const Subject& subject : ToLookInto(desired, seen->observed)) {
+    const std::string& id = subject.endpoint->id;
+    absl::StatusOr<Container> opened = Container::Open(netns_of(id));
     // Its part of the plan then fails for want of the namespace.
     if (!opened.ok()) continue;
-    Container& kept = seen->containers[endpoint->id] = *std::move(opened);
-    if (!ObserveInside(&*kept.socket, endpoint->id, &seen->observed).ok()) {
+    Container& kept = seen->containers[id] = *std::move(opened);
+    if (!ObserveEndpoint(instance_, *subject.network, *subject.endpoint,
+                         &*kept.socket, &seen->observed)
+             .ok()) {
       continue;
     }
-    seen->places.containers[endpoint->id] = {kept.fd, &*kept.socket};
+    seen->places.containers[id] = {kept.fd, &*kept.socket};
   }
   return absl::OkStatus();
 }
@@ -274,19 +379,22 @@ absl::StatusOr<Observed> Host::Look() const {
 absl::StatusOr<LinkCounters> Host::Counters(const Network& network,
                                             const Endpoint& endpoint,
                                             int netns_fd) const {
-  const bool is_veth = HasVeth(network.driver);
+  const bool is_veth = network.has_veth();
   std::optional<Socket> socket;
+  LinkRef ref = {.name = HostLinkName(endpoint.id)};
   if (is_veth) {
     CAISSON_ASSIGN_OR_RETURN(socket, Socket::Open());
   } else {
-    CAISSON_ASSIGN_OR_RETURN(socket, OpenSocketIn(netns_fd));
+    CAISSON_ASSIGN_OR_RETURN(Container container, Container::Open(netns_fd));
+    CAISSON_ASSIGN_OR_RETURN(const Link inside,
+                             FindInside(network, endpoint, &container));
+    ref = {.index = inside.index, .name = inside.name};
+    socket = std::move(container.socket);
   }
-  const std::string name =
-      is_veth ? HostLinkName(endpoint.id) : endpoint.interface;
-  CAISSON_ASSIGN_OR_RETURN(
-      const Link link, GetLink(&*socket, {.name = name}, WithCounters::kYes));
+  CAISSON_ASSIGN_OR_RETURN(const Link link,
+                           GetLink(&*socket, ref, WithCounters::kYes));
   if (!link.counters.has_value()) {
-    return NetErrorFrom(EOPNOTSUPP, "count", name);
+    return NetErrorFrom(EOPNOTSUPP, "count", link.name);
   }
   return is_veth ? FromOtherSide(*link.counters) : *link.counters;
 }

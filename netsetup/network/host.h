@@ -33,6 +33,8 @@ struct Attachment {
   std::string host_link;
   // What the container has; zero when it is that of the device below.
   MacAddress mac;
+  // The number of the link in the container; 0: not known.
+  int inside_index = 0;
 };
 
 // What became of one object of a recovery.
@@ -64,9 +66,18 @@ class Host {
                                     const Endpoint& endpoint, int netns_fd,
                                     const FaultHook& fault = nullptr) const;
   // No error when there is nothing (any more). `netns_fd` is -1 when the
-  // namespace is gone.
+  // namespace is gone. A device is the host's again, as of endpoint.device; at
+  // once also where the namespace ends. ENODEV when it is nowhere, EEXIST when
+  // another link of the host has its name.
   absl::Status Detach(const Network& network, const Endpoint& endpoint,
                       int netns_fd, DetachHow how) const;
+
+  // The interface of a network with the driver host-device, while it is the
+  // host's. ENODEV.
+  absl::StatusOr<DeviceState> DescribeDevice(const Network& network) const;
+  // Whether the container has the link of the endpoint; it has no veth.
+  absl::StatusOr<bool> HasInside(const Network& network,
+                                 const Endpoint& endpoint, int netns_fd) const;
 
   // Makes the gateways of an endpoint that is attached the container's way out,
   // for each family that has none; another one stays.
@@ -105,8 +116,15 @@ class Host {
 
  private:
   struct Seen;
+  struct Container;
 
   Host(std::string instance, Netns netns);
+
+  absl::Status GiveBack(const Network& network, const Endpoint& endpoint,
+                        int netns_fd) const;
+  absl::StatusOr<Link> FindInside(const Network& network,
+                                  const Endpoint& endpoint,
+                                  Container* container) const;
 
   absl::Status LookForRecover(
       const Desired& desired,

@@ -75,6 +75,22 @@ int HostIndex(std::string_view endpoint_id) {
                           (HashOf(StrCat("index:", endpoint_id)) & 0x3fffffff));
 }
 
+int InsideIndex(const Network& network, const Endpoint& endpoint) {
+  if (endpoint.inside_index > 0) return endpoint.inside_index;
+  return network.has_veth() ? 0 : HostIndex(endpoint.id);
+}
+
+DeviceState StateOf(const Link& device) {
+  return {.index = device.index,
+          .kind = device.kind,
+          .mac = device.mac,
+          .mtu = device.mtu,
+          .group = device.group,
+          .up = device.up,
+          .alias = device.alias,
+          .alternative_names = device.alternative_names};
+}
+
 MacAddress MacOf(std::string_view role, std::string_view id) {
   uint64_t hash = HashOf(StrCat(role, ":", id));
   MacAddress mac;

@@ -66,8 +66,30 @@ struct Network {
   bool has_own_bridge() const {
     return driver == Driver::kBridge && interface.empty();
   }
+  // The kernel's only way from the host to what is inside.
+  bool has_veth() const {
+    return driver == Driver::kBridge || driver == Driver::kPtp;
+  }
   bool HasFamily(int family) const;
 };
+
+// A device of the host as it was when nobody had it. Addresses and routes are
+// not part of it: the kernel drops them with the first move, and who gave them
+// gives them again.
+struct DeviceState {
+  int index = 0;
+  // As of Link: empty for physical ones.
+  std::string kind;
+  MacAddress mac;
+  uint32_t mtu = 0;
+  uint32_t group = 0;
+  bool up = false;
+  std::string alias;
+  std::vector<std::string> alternative_names;
+
+  bool operator==(const DeviceState&) const = default;
+};
+DeviceState StateOf(const Link& device);
 
 struct Endpoint {
   // 32 hexadecimal digits.
@@ -76,6 +98,9 @@ struct Endpoint {
   std::string container_id;
   // In the container.
   std::string interface = "eth0";
+  // The number of the link there, by which it is known whatever its guest calls
+  // it. 0: not told; then it follows from the id where the driver lets it.
+  int inside_index = 0;
   // Zero: follows from the id.
   MacAddress mac;
   // With the length of the subnet that each is in.
@@ -93,6 +118,8 @@ struct Endpoint {
   std::vector<Sysctl> sysctls;
   // A further name of the host's link, to be recognised by people.
   std::string alternative_name;
+  // What its device goes back as (host-device); none: as it is then.
+  std::optional<DeviceState> device;
 };
 
 // INVALID_ARGUMENT with a field violation for everything that cannot work.
@@ -113,6 +140,9 @@ std::string IfbName(std::string_view endpoint_id);
 // gives out. The peer of a veth gets the index that was asked for only when the
 // veth is told one as well.
 int HostIndex(std::string_view endpoint_id);
+// That of the link in the container; 0 where it does not follow from the id.
+// With drivers without a veth it does: nothing on the host leads to the link.
+int InsideIndex(const Network& network, const Endpoint& endpoint);
 
 // Locally administered, the same for an id for ever. `role` tells apart the
 // links of one object: "bridge", "host", "container".

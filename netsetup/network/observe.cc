@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "netsetup/addr.h"
 #include "netsetup/link.h"
@@ -35,13 +36,19 @@ absl::Status AddBridgeCalls(Observed* observed) {
   return absl::OkStatus();
 }
 
-absl::Status AddLink(Socket* socket, std::string_view name,
-                     Observed* observed) {
-  absl::StatusOr<Link> link = GetLink(socket, {.name = std::string(name)});
+// One that is not there is left out.
+absl::Status AddLinkTo(std::vector<Link>* links, Socket* socket,
+                       const LinkRef& ref) {
+  absl::StatusOr<Link> link = GetLink(socket, ref);
   if (base::ErrnoOf(link.status()) == ENODEV) return absl::OkStatus();
   if (!link.ok()) return link.status();
-  observed->links.push_back(*std::move(link));
+  links->push_back(*std::move(link));
   return absl::OkStatus();
+}
+
+absl::Status AddLink(Socket* socket, std::string_view name,
+                     Observed* observed) {
+  return AddLinkTo(&observed->links, socket, {.name = std::string(name)});
 }
 
 }  // namespace
@@ -85,6 +92,20 @@ absl::StatusOr<Observed> ObserveForDetach(Socket* host,
   CAISSON_RETURN_IF_ERROR(AddLink(host, HostLinkName(endpoint_id), &observed));
   CAISSON_RETURN_IF_ERROR(AddLink(host, IfbName(endpoint_id), &observed));
   return observed;
+}
+
+absl::Status ObserveLinkInside(Socket* container, const Network& network,
+                               const Endpoint& endpoint, Observed* observed) {
+  std::vector<Link>& links = observed->inside[endpoint.id];
+  const int index = InsideIndex(network, endpoint);
+  if (index > 0) {
+    CAISSON_RETURN_IF_ERROR(AddLinkTo(&links, container, {.index = index}));
+  }
+  const LinkRef by_name = {.name = endpoint.interface};
+  if (!links.empty() && links.front().name == by_name.name) {
+    return absl::OkStatus();
+  }
+  return AddLinkTo(&links, container, by_name);
 }
 
 absl::Status ObserveInside(Socket* container, std::string_view endpoint_id,

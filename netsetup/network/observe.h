@@ -25,7 +25,12 @@ absl::StatusOr<Observed> ObserveForAttach(Socket* host, const Network& network);
 absl::StatusOr<Observed> ObserveForDetach(Socket* host,
                                           std::string_view endpoint_id);
 
-// The links of a container.
+// The link of an endpoint without a veth in its container, or what has its
+// name: two questions, however many links its guest has made besides.
+absl::Status ObserveLinkInside(Socket* container, const Network& network,
+                               const Endpoint& endpoint, Observed* observed);
+
+// All links and routes of a container: for an endpoint that is attached anew.
 absl::Status ObserveInside(Socket* container, std::string_view endpoint_id,
                            Observed* observed);
 

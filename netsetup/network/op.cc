@@ -43,6 +43,9 @@ struct Verb {
   std::string operator()(const AddAlternativeName&) const {
     return "add alternative name";
   }
+  std::string operator()(const RemoveAlternativeName&) const {
+    return "remove alternative name";
+  }
   std::string operator()(const DeleteGroup&) const { return "delete links"; }
   std::string operator()(const AddAddress&) const { return "add address"; }
   std::string operator()(const AddRoute&) const { return "add route"; }
@@ -83,6 +86,9 @@ struct Object {
   }
   std::string operator()(const AddAlternativeName& op) const {
     return StrCat(op.name, " to ", NameOf(op.link));
+  }
+  std::string operator()(const RemoveAlternativeName& op) const {
+    return StrCat(op.name, " of ", NameOf(op.link));
   }
   std::string operator()(const DeleteGroup& op) const {
     return StrCat("of group ", op.group);

@@ -45,18 +45,29 @@ struct ChangeLink {
   bool may_be_gone = false;
   bool operator==(const ChangeLink&) const = default;
 };
-// Undone by moving it back under its old name.
+// The kernel takes it down and its addresses away. Undone by moving it back
+// under its old name and number, as it was: MAC, MTU, up.
 struct MoveLink {
   LinkRef link;
   std::string old_name;
   NetnsName to;
   std::string new_name;
+  // Its number there; 0, or where that is taken: the kernel's choice.
+  int new_index = 0;
+  // With the move, so that it is in no other one for a moment.
+  std::optional<uint32_t> group;
   bool operator==(const MoveLink&) const = default;
 };
 struct AddAlternativeName {
   LinkRef link;
   std::string name;
   bool operator==(const AddAlternativeName&) const = default;
+};
+// Undone by adding it again.
+struct RemoveAlternativeName {
+  LinkRef link;
+  std::string name;
+  bool operator==(const RemoveAlternativeName&) const = default;
 };
 // Of a whole group. Cannot be undone: plans have it last.
 struct DeleteGroup {
@@ -103,8 +114,8 @@ struct SetSysctl {
 
 using Action =
     std::variant<CreateLink, ChangeLink, MoveLink, AddAlternativeName,
-                 DeleteGroup, AddAddress, AddRoute, DeleteRoute, SetRate,
-                 AddIngress, RedirectIngress, SetSysctl>;
+                 RemoveAlternativeName, DeleteGroup, AddAddress, AddRoute,
+                 DeleteRoute, SetRate, AddIngress, RedirectIngress, SetSysctl>;
 
 struct Op {
   // Where it is done.

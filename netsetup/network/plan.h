@@ -82,8 +82,9 @@ absl::StatusOr<Plan> PlanAttach(std::string_view instance,
                                 const Endpoint& endpoint,
                                 const Observed& observed);
 
-// The default routes of an endpoint that is attached without one.
-Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint);
+// The default routes of an endpoint that is attached without one, as `inside`.
+Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint,
+                      const LinkRef& inside);
 
 enum class DetachHow : uint8_t {
   // The container's namespace goes away: the kernel removes what is inside, and
@@ -93,10 +94,23 @@ enum class DetachHow : uint8_t {
   kNow,
 };
 // Takes away what is there of the endpoint; empty when nothing is. Reads the
-// host's links of the endpoint and `inside`.
+// host's links of the endpoint and `inside`. A device is given back instead:
+// see below.
 Plan PlanDetach(std::string_view instance, const Network& network,
                 const Endpoint& endpoint, DetachHow how,
                 const Observed& observed);
+
+// A device goes back in two steps, so that it is the host's whatever becomes of
+// the second: out of the container, and then as it was. The first is empty when
+// the container does not have it. Both read the host's links, and `inside`.
+//   ALREADY_EXISTS (EEXIST)  another link of the host has its name
+//   NOT_FOUND (ENODEV)       to settle: the host does not have it
+absl::StatusOr<Plan> PlanReturn(const Network& network,
+                                const Endpoint& endpoint,
+                                const Observed& observed);
+absl::StatusOr<Plan> PlanSettle(const Network& network,
+                                const Endpoint& endpoint,
+                                const Observed& observed);
 
 // One object of a reconciliation. Each is executed for itself, so that one that
 // fails takes no other with it.

@@ -93,7 +93,8 @@ class AttachPlanner {
         host_link_{.name = HostLinkName(endpoint.id)},
         inside_link_{.name = endpoint.interface} {}
 
-  Plan RunDefaultRoute() {
+  Plan RunDefaultRoute(const LinkRef& inside) {
+    inside_link_ = inside;
     AddGateways();
     return std::move(plan_);
   }
@@ -232,6 +233,7 @@ class AttachPlanner {
     CAISSON_ASSIGN_OR_RETURN(const Link* const parent,
                              FindInterface(network_.interface));
     NewLink link = {.name = endpoint_.interface,
+                    .index = HostIndex(endpoint_.id),
                     .mac = MacFor(network_, endpoint_),
                     .mtu = network_.mtu};
     if (network_.driver == Driver::kMacvlan) {
@@ -256,7 +258,8 @@ class AttachPlanner {
     Host(MoveLink{.link = {.index = device->index, .name = device->name},
                   .old_name = device->name,
                   .to = endpoint_.id,
-                  .new_name = endpoint_.interface});
+                  .new_name = endpoint_.interface,
+                  .new_index = HostIndex(endpoint_.id)});
     LinkChange change;
     if (network_.mtu > 0) change.mtu = network_.mtu;
     if (!endpoint_.mac.is_zero()) change.mac = endpoint_.mac;
@@ -370,23 +373,25 @@ class AttachPlanner {
   const Tag network_tag_;
   const std::string tag_;
   const LinkRef host_link_;
-  const LinkRef inside_link_;
+  LinkRef inside_link_;
   Plan plan_;
 };
 
-bool HasVeth(Driver driver) {
-  return driver == Driver::kBridge || driver == Driver::kPtp;
-}
-
-// Whether a link of a container, which has the endpoint's name, is the
-// endpoint. As BelongsTo for links of the host: one that has no tag yet is
+// Whether a link of a container is the endpoint. Its guest may change names,
+// MAC and alias, but no number and no kind. Where the number was not ours to
+// choose it is as BelongsTo for links of the host: one that has no tag yet is
 // known by its MAC; an ipvlan has none of its own.
 bool IsInside(const Network& network, const Endpoint& endpoint, const Tag& tag,
               const Link& link) {
+  if (network.driver == Driver::kHostDevice) {
+    return plan_parts::IsLent(network, endpoint, link);
+  }
+  if (link.kind != DriverName(network.driver)) return false;
+  if (link.index == InsideIndex(network, endpoint)) return true;
+  if (link.name != endpoint.interface) return false;
   if (!link.alias.empty()) return ParseTag(link.alias) == tag;
-  return link.kind == DriverName(network.driver) &&
-         (network.driver == Driver::kIpvlan ||
-          link.mac == MacFor(network, endpoint));
+  return network.driver == Driver::kIpvlan ||
+         link.mac == MacFor(network, endpoint);
 }
 
 // What is not as it shall be on the host's side of a veth.
@@ -439,10 +444,11 @@ absl::StatusOr<Plan> PlanAttach(std::string_view instance,
   return AttachPlanner(instance, network, endpoint, observed).Run();
 }
 
-Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint) {
+Plan PlanDefaultRoute(const Network& network, const Endpoint& endpoint,
+                      const LinkRef& inside) {
   Endpoint wanted = endpoint;
   wanted.default_route = true;
-  return AttachPlanner("", network, wanted, {}).RunDefaultRoute();
+  return AttachPlanner("", network, wanted, {}).RunDefaultRoute(inside);
 }
 
 Plan PlanDetach(std::string_view instance, const Network& network,
@@ -450,21 +456,10 @@ Plan PlanDetach(std::string_view instance, const Network& network,
                 const Observed& observed) {
   Plan plan;
   const Tag tag = TagOfEndpoint(instance, endpoint.id);
-  const Link* const inside =
-      observed.FindInside(endpoint.id, endpoint.interface);
-  // A device goes back first: with the namespace a virtual one would end.
-  if (network.driver == Driver::kHostDevice) {
-    if (inside != nullptr) {
-      plan.push_back({endpoint.id, MoveLink{.link = {.index = inside->index,
-                                                     .name = inside->name},
-                                            .old_name = inside->name,
-                                            .new_name = network.interface}});
-    }
-    return plan;
-  }
-  if (!HasVeth(network.driver)) {
-    if (how == DetachHow::kNow && inside != nullptr &&
-        IsInside(network, endpoint, tag, *inside)) {
+  if (!network.has_veth()) {
+    const Link* const inside =
+        plan_parts::FindInside(instance, network, endpoint, observed);
+    if (how == DetachHow::kNow && inside != nullptr) {
       Bury(instance, endpoint.id, {inside}, &plan);
     }
     return plan;
@@ -496,6 +491,20 @@ const Link* Find(const std::vector<Link>& links, std::string_view name) {
   return found == links.end() ? nullptr : &*found;
 }
 
+const Link* FindInside(std::string_view instance, const Network& network,
+                       const Endpoint& endpoint, const Observed& observed) {
+  const auto inside = observed.inside.find(endpoint.id);
+  if (inside == observed.inside.end()) return nullptr;
+  const Tag tag = TagOfEndpoint(instance, endpoint.id);
+  const Link* found = nullptr;
+  for (const Link& link : inside->second) {
+    if (!IsInside(network, endpoint, tag, link)) continue;
+    if (link.index == InsideIndex(network, endpoint)) return &link;
+    found = &link;
+  }
+  return found;
+}
+
 void Bury(std::string_view instance, const NetnsName& netns,
           const std::vector<const Link*>& links, Plan* plan) {
   if (links.empty()) return;
@@ -514,20 +523,29 @@ void Bury(std::string_view instance, const NetnsName& netns,
 absl::StatusOr<Plan> Reattach(std::string_view instance, const Network& network,
                               const Endpoint& endpoint,
                               const Observed& observed) {
-  const Tag tag = TagOfEndpoint(instance, endpoint.id);
-  const std::string name =
-      HasVeth(network.driver) ? HostLinkName(endpoint.id) : endpoint.interface;
-  const Link* const link = HasVeth(network.driver)
-                               ? observed.FindLink(name)
-                               : observed.FindInside(endpoint.id, name);
-  if (link == nullptr) return PlanAttach(instance, network, endpoint, observed);
-  // A device that was moved has no tag.
-  if (network.driver == Driver::kHostDevice) return Plan();
-  if (ParseTag(link->alias) != tag) {
+  const auto attach = [&] {
+    return PlanAttach(instance, network, endpoint, observed);
+  };
+  const auto is_taken = [](const std::string& name) {
     return absl::AlreadyExistsError(
         StrCat("link '", name, "' belongs to somebody else"));
+  };
+  if (!network.has_veth()) {
+    if (FindInside(instance, network, endpoint, observed) != nullptr) {
+      return Plan();
+    }
+    const std::string& name = endpoint.interface;
+    if (observed.FindInside(endpoint.id, name) != nullptr) {
+      return is_taken(name);
+    }
+    return attach();
   }
-  if (!HasVeth(network.driver)) return Plan();
+  const std::string name = HostLinkName(endpoint.id);
+  const Link* const link = observed.FindLink(name);
+  if (link == nullptr) return attach();
+  if (ParseTag(link->alias) != TagOfEndpoint(instance, endpoint.id)) {
+    return is_taken(name);
+  }
   return RepairHostLink(network, *link, observed);
 }
 

@@ -17,6 +17,14 @@ namespace caisson::netsetup::plan_parts {
 // nullptr when there is none.
 const Link* Find(const std::vector<Link>& links, std::string_view name);
 
+// The link of an endpoint without a veth in its container, however its guest
+// calls it; nullptr when there is none.
+const Link* FindInside(std::string_view instance, const Network& network,
+                       const Endpoint& endpoint, const Observed& observed);
+
+// Whether a link of a container is the device that the endpoint has.
+bool IsLent(const Network& network, const Endpoint& endpoint, const Link& link);
+
 // Deletes links of one namespace together: the wait for RCU is per request, not
 // per link. Nothing for no links.
 void Bury(std::string_view instance, const NetnsName& netns,

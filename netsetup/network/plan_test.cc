@@ -356,7 +356,8 @@ TEST(PlanAttachTest, TheDefaultRouteAlone) {
   Endpoint endpoint = TestEndpoint();
   endpoint.default_route = false;
   EXPECT_THAT(
-      Lines(PlanDefaultRoute(NetworkOf(Driver::kBridge), endpoint)),
+      Lines(PlanDefaultRoute(NetworkOf(Driver::kBridge), endpoint,
+                             {.index = 2, .name = "eth0"})),
       ElementsAre("container: add route default via 10.1.0.1 on eth0",
                   "container: add route default (IPv6) via fd00:1::1 on eth0"));
 }
@@ -417,23 +418,6 @@ TEST(PlanAttachTest, MacvlanAndIpvlanAreMadeInTheContainer) {
       StatusIs(absl::StatusCode::kNotFound));
 }
 
-TEST(PlanAttachTest, ADeviceIsMovedAndGivenBack) {
-  const Network network = NetworkOf(Driver::kHostDevice);
-  Observed observed;
-  observed.links = {{.index = 5, .name = "up0"}};
-  CAISSON_ASSERT_OK_AND_ASSIGN(
-      const Plan plan,
-      PlanAttach(kInstance, network, TestEndpoint(), observed));
-  EXPECT_EQ(Lines(plan)[0], "host: move link up0 into the container as eth0");
-  observed.links.clear();
-  observed.inside[kEndpoint] = {{.index = 5, .name = "eth0"}};
-  for (const DetachHow how : {DetachHow::kNow, DetachHow::kNamespaceEnds}) {
-    EXPECT_THAT(
-        Lines(PlanDetach(kInstance, network, TestEndpoint(), how, observed)),
-        ElementsAre("container: move link eth0 to the host as up0"));
-  }
-}
-
 TEST(PlanDetachTest, WithItsNamespaceAVethIsLeftToTheKernel) {
   const Network network = NetworkOf(Driver::kBridge);
   Observed observed;
@@ -484,21 +468,6 @@ TEST(PlanNetworkTest, WhatIsRightIsAdopted) {
     EXPECT_THAT(part.plan, IsEmpty());
     CAISSON_EXPECT_OK(part.problem);
   }
-}
-
-TEST(PlanNetworkTest, ADeviceThatAContainerHasIsNotMissing) {
-  Desired desired = {.networks = {NetworkOf(Driver::kHostDevice)},
-                     .endpoints = {TestEndpoint()}};
-  Observed observed;
-  observed.inside[kEndpoint] = {{.index = 5, .name = "eth0"}};
-  std::vector<Part> parts = PlanNetwork(kInstance, desired, observed);
-  ASSERT_THAT(parts, SizeIs(1));
-  EXPECT_THAT(parts[0].plan, IsEmpty());
-  CAISSON_EXPECT_OK(parts[0].problem);
-  desired.endpoints.clear();
-  parts = PlanNetwork(kInstance, desired, observed);
-  ASSERT_THAT(parts, SizeIs(1));
-  EXPECT_THAT(parts[0].problem, StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST(PlanNetworkTest, WhatDriftedIsRepairedAndWhatIsGoneIsMade) {

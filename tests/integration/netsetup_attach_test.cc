@@ -16,6 +16,7 @@
 
 #include "netsetup/netlink/net_error.h"
 #include "netsetup/network/host.h"
+#include "netsetup/network/observe.h"
 #include "runtime/base/status_matchers.h"
 #include "runtime/base/str_cat.h"
 #include "tests/integration/network_world.h"
@@ -103,10 +104,15 @@ class RootAttachTest : public NetworkWorld {
   // Without timers, without what a bridge has inherited from a port for good,
   // and without carriers, which the kernel notices a moment later.
   static std::string Still(const std::string& text) {
-    static const std::regex kMoving(
+    static const std::regex moving(
         "[a-z]+_(timer|max_size|max_segs) +[0-9.]+|NO-CARRIER,|,LOWER_UP"
         "|state [A-Z]+| linkdown");
-    return std::regex_replace(text, kMoving, "");
+    return std::regex_replace(text, moving, "");
+  }
+  // A link that was in another namespace has the kernel's settings of IPv6.
+  void ForgetIpv6(const std::string& link) {
+    Run("", {"ip", "link", "set", link, "addrgenmode", "none"});
+    Run("", {"ip", "-6", "addr", "flush", "dev", link});
   }
   // What an observer of the whole host sees.
   std::string HostState() {
@@ -264,21 +270,109 @@ TEST_F(RootAttachTest, MacvlanContainersReachEachOther) {
   EXPECT_TRUE(LinkJson("c2", "eth0").is_null());
 }
 
-TEST_F(RootAttachTest, ADeviceIsLentAndGivenBack) {
+// Its guest may change everything of it but its number.
+TEST_F(RootAttachTest, ADeviceIsLentAndGivenBackAsItWas) {
+  AddUplink();
+  Run("", {"ip", "link", "property", "add", "dev", "up0", "altname", "uplink"});
+  Run("", {"ip", "link", "set", "up0", "mtu", "1400", "alias", "rack 7"});
+  const auto device = [&] {
+    ForgetIpv6("up0");
+    return Still(Run("", {"ip", "-d", "-o", "link", "show", "up0"}));
+  };
+  const std::string before = device();
+  Network network = NetworkOf(Driver::kHostDevice, 1);
+  network.interface = "up0";
+  CAISSON_ASSERT_OK(host_->CreateNetwork(network));
+  const Netns& netns = AddContainer("c1");
+  Endpoint endpoint = EndpointOf(network, 1, 2);
+  CAISSON_ASSERT_OK_AND_ASSIGN(endpoint.device, host_->DescribeDevice(network));
+  CAISSON_ASSERT_OK_AND_ASSIGN(
+      const netsetup::Attachment attachment,
+      host_->Attach(network, endpoint, netns.fd.get()));
+  EXPECT_TRUE(LinkJson("", "up0").is_null());
+  json inside = LinkJson("c1", "eth0");
+  EXPECT_THAT(inside["flags"], Contains("UP"));
+  EXPECT_EQ(inside["ifindex"], attachment.inside_index);
+  EXPECT_THAT(Run("c1", {"ip", "-4", "-o", "addr"}), HasSubstr("10.1.0.2/16"));
+  // An alternative name that the host has would keep it from coming back.
+  const std::string host_name = LinkNames()[1];
+  Run("c1", {"sh", "-c",
+             StrCat("ip link set eth0 down; ip link set eth0 name mine;"
+                    "ip link set mine mtu 900 address 02:00:00:00:66:66;"
+                    "ip link set mine alias '' group 7;"
+                    "ip link property del dev mine altname uplink;"
+                    "ip link property add dev mine altname ",
+                    host_name, ";ip link add eth0 type bridge")});
+  EXPECT_THAT(host_->HasInside(network, endpoint, netns.fd.get()),
+              base::IsOkAndHolds(true));
+  CAISSON_ASSERT_OK(host_->Detach(network, endpoint, netns.fd.get(),
+                                  DetachHow::kNamespaceEnds));
+  EXPECT_EQ(device(), before);
+  EXPECT_THAT(LinkNames("c1"), ElementsAre("eth0", "lo"));
+  // It is where it shall be.
+  CAISSON_EXPECT_OK(
+      host_->Detach(network, endpoint, netns.fd.get(), DetachHow::kNow));
+  Run("", {"ip", "link", "del", "up0"});
+  EXPECT_THAT(host_->Detach(network, endpoint, netns.fd.get(), DetachHow::kNow),
+              ErrnoIs(ENODEV));
+}
+
+TEST_F(RootAttachTest, ADeviceWhoseNameIsTakenInsideStaysOutside) {
   AddUplink();
   Network network = NetworkOf(Driver::kHostDevice, 1);
+  network.interface = "up0";
+  const Netns& netns = AddContainer("c1");
+  Run("c1", {"ip", "link", "add", "eth0", "type", "bridge"});
+  const std::string before = HostState();
+  // The kernel moves the device before it refuses the name.
+  EXPECT_THAT(host_->Attach(network, EndpointOf(network, 1, 2), netns.fd.get()),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  ForgetIpv6("up0");
+  EXPECT_EQ(HostState(), before);
+  EXPECT_THAT(LinkNames("c1"), SizeIs(2));
+}
+
+TEST_F(RootAttachTest, APlaceOnALinkIsFoundWhateverItsGuestCallsIt) {
+  AddUplink();
+  Network network = NetworkOf(Driver::kMacvlan, 1);
   network.interface = "up0";
   CAISSON_ASSERT_OK(host_->CreateNetwork(network));
   const Netns& netns = AddContainer("c1");
   const Endpoint endpoint = EndpointOf(network, 1, 2);
   CAISSON_ASSERT_OK(host_->Attach(network, endpoint, netns.fd.get()));
-  EXPECT_TRUE(LinkJson("", "up0").is_null());
-  json inside = LinkJson("c1", "eth0");
-  EXPECT_THAT(inside["flags"], Contains("UP"));
-  EXPECT_THAT(Run("c1", {"ip", "-4", "-o", "addr"}), HasSubstr("10.1.0.2/16"));
-  CAISSON_ASSERT_OK(host_->Detach(network, endpoint, netns.fd.get(),
-                                  DetachHow::kNamespaceEnds));
-  EXPECT_FALSE(LinkJson("", "up0").is_null());
+  // Two links change names, MACs and tags; a hundred others are of no interest.
+  Run("c1", {"sh", "-c",
+             "tag=$(ip -o link show eth0 | sed 's/.*alias //');"
+             "ip link set eth0 down; ip link set eth0 name own;"
+             "ip link set own address 02:00:00:00:66:66 alias '' up;"
+             "ip link add eth0 type bridge; ip link set eth0 alias $tag;"
+             "seq 100 | sed 's/.*/link add b& type bridge/' | ip -b -"});
+  EXPECT_TRUE(Ping("c1", "10.1.0.2"));
+  CAISSON_ASSERT_OK_AND_ASSIGN(
+      const netsetup::LinkCounters counters,
+      host_->Counters(network, endpoint, netns.fd.get()));
+  const json stats = Json("c1", {"ip", "-j", "-s", "link", "show", "own"})[0];
+  EXPECT_GE(stats["stats64"]["tx"]["packets"], counters.tx_packets);
+  EXPECT_GT(counters.tx_packets, 0u);
+  const auto netns_of = [&](const std::string&) { return netns.fd.get(); };
+  CAISSON_ASSERT_OK_AND_ASSIGN(
+      const std::vector<netsetup::Part> parts,
+      host_->PlanRecover({.networks = {network}, .endpoints = {endpoint}},
+                         netns_of));
+  for (const netsetup::Part& part : parts) {
+    EXPECT_THAT(part.plan, IsEmpty());
+    CAISSON_EXPECT_OK(part.problem);
+  }
+  netsetup::Observed observed;
+  CAISSON_ASSERT_OK_AND_ASSIGN(netsetup::Socket socket,
+                               netsetup::OpenSocketIn(netns.fd.get()));
+  CAISSON_ASSERT_OK(
+      netsetup::ObserveLinkInside(&socket, network, endpoint, &observed));
+  EXPECT_THAT(observed.inside[endpoint.id], SizeIs(2));
+  CAISSON_ASSERT_OK(
+      host_->Detach(network, endpoint, netns.fd.get(), DetachHow::kNow));
+  EXPECT_TRUE(LinkJson("c1", "own").is_null());
+  EXPECT_FALSE(LinkJson("c1", "eth0").is_null());
 }
 
 TEST_F(RootAttachTest, AnUnmanagedBridgeIsUsedAndLeft) {
@@ -357,10 +451,15 @@ TEST_F(RootAttachTest, TheDefaultRouteIsHandedOnAndComesBack) {
   EXPECT_THAT(ways_out(), ElementsAre("eth0", "eth0"));
   CAISSON_ASSERT_OK(host_->Detach(desired.networks[0], desired.endpoints[0],
                                   netns.fd.get(), DetachHow::kNow));
+  // Whatever its guest calls it.
+  Run("c1", {"ip", "link", "set", "eth1", "down"});
+  Run("c1", {"ip", "link", "set", "eth1", "name", "own"});
+  Run("c1", {"ip", "link", "set", "own", "up"});
+  Run("c1", {"ip", "addr", "add", "fd00:2::2/64", "dev", "own", "nodad"});
   for (int again = 0; again < 2; ++again) {
     CAISSON_ASSERT_OK(host_->AddDefaultRoute(
         desired.networks[1], desired.endpoints[1], netns.fd.get()));
-    EXPECT_THAT(ways_out(), ElementsAre("eth1", "eth1"));
+    EXPECT_THAT(ways_out(), ElementsAre("own", "own"));
   }
   // A daemon that died before it recorded that.
   EXPECT_THAT(StatusesOf(host_->Recover(
@@ -465,12 +564,8 @@ TEST_P(RootAttachFaultTest, AfterAnyFailedStepNothingIsLeft) {
     EXPECT_THAT(attached, ErrnoIs(EIO));
     EXPECT_THAT(LinkNames("c1"), SizeIs(1)) << steps[fail];
     EXPECT_EQ(ReadSysctlIn("c1", "net/ipv4/ip_default_ttl"), "64");
-    if (GetParam() != Driver::kHostDevice) {
-      EXPECT_EQ(HostState(), before) << steps[fail];
-    } else {
-      EXPECT_FALSE(LinkJson("", "up0").is_null()) << steps[fail];
-      Run("", {"ip", "link", "set", "up0", "up"});
-    }
+    if (GetParam() == Driver::kHostDevice) ForgetIpv6("up0");
+    EXPECT_EQ(HostState(), before) << steps[fail];
   }
   CAISSON_EXPECT_OK(host_->Attach(network, endpoint, netns.fd.get()));
 }
