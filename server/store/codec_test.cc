@@ -208,6 +208,20 @@ TEST(CodecTest, ANetworkComesBack) {
       {"fd00::/64", "fd00::1", {}, {}}};
   record.intent = Intent::kDelete;
   record.up = true;
+  record.lent = {.endpoint_id = "e",
+                 .container_id = "c",
+                 .interface = "eth1",
+                 .endpoint_mac = "02:00:00:00:00:01",
+                 .boot_id = "boot-1",
+                 .index = 7,
+                 .kind = "veth",
+                 .mac = "02:00:00:00:00:02",
+                 .mtu = 9000,
+                 .group = 4294967295,
+                 .up = true,
+                 .alias = "rack 7",
+                 .alternative_names = {"uplink"}};
+  record.loopback_boot_id = "boot-1";
   record.request_id = "r";
   record.create_time = absl::FromUnixNanos(1);
   record.create_revision = 4;
@@ -221,6 +235,8 @@ TEST(CodecTest, ANetworkComesBack) {
   EXPECT_EQ(back.subnets, record.subnets);
   EXPECT_EQ(back.intent, Intent::kDelete);
   EXPECT_TRUE(back.up);
+  EXPECT_EQ(back.lent, record.lent);
+  EXPECT_EQ(back.loopback_boot_id, "boot-1");
   EXPECT_EQ(back.request_id, "r");
   EXPECT_EQ(back.create_time, absl::FromUnixNanos(1));
   EXPECT_EQ(back.create_revision, 4);
@@ -233,6 +249,7 @@ TEST(CodecTest, ANetworkWithNothingSetComesBack) {
   EXPECT_EQ(back.spec, nullptr);
   EXPECT_THAT(back.subnets, testing::IsEmpty());
   EXPECT_FALSE(back.up);
+  EXPECT_FALSE(back.lent.has_value());
   EXPECT_EQ(back.create_time, absl::InfinitePast());
 }
 

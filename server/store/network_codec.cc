@@ -70,6 +70,42 @@ Json EncodeSpec(const spec::NetworkSpec& spec) {
   return ParseJson(spec::SpecToJson(spec));
 }
 
+Json EncodeLent(const LentDevice& lent) {
+  Json json = Json::object();
+  Put(&json, "endpoint", lent.endpoint_id);
+  Put(&json, "container", lent.container_id);
+  Put(&json, "interface", lent.interface);
+  Put(&json, "endpoint_mac", lent.endpoint_mac);
+  Put(&json, "boot", lent.boot_id);
+  Put(&json, "index", lent.index);
+  Put(&json, "kind", lent.kind);
+  Put(&json, "mac", lent.mac);
+  Put(&json, "mtu", lent.mtu);
+  Put(&json, "group", lent.group);
+  Put(&json, "up", lent.up ? 1 : 0);
+  Put(&json, "alias", lent.alias);
+  Put(&json, "alternative_names", lent.alternative_names);
+  return json;
+}
+
+LentDevice DecodeLent(const Json& json) {
+  LentDevice lent;
+  Get(json, "endpoint", &lent.endpoint_id);
+  Get(json, "container", &lent.container_id);
+  Get(json, "interface", &lent.interface);
+  Get(json, "endpoint_mac", &lent.endpoint_mac);
+  Get(json, "boot", &lent.boot_id);
+  Get(json, "index", &lent.index);
+  Get(json, "kind", &lent.kind);
+  Get(json, "mac", &lent.mac);
+  Get(json, "mtu", &lent.mtu);
+  Get(json, "group", &lent.group);
+  Get(json, "up", &lent.up);
+  Get(json, "alias", &lent.alias);
+  Get(json, "alternative_names", &lent.alternative_names);
+  return lent;
+}
+
 }  // namespace
 
 std::string EncodeNetwork(const NetworkRecord& record) {
@@ -83,6 +119,8 @@ std::string EncodeNetwork(const NetworkRecord& record) {
   }
   Put(&json, "intent", Number(record.intent));
   Put(&json, "up", record.up ? 1 : 0);
+  if (record.lent.has_value()) json["lent"] = EncodeLent(*record.lent);
+  Put(&json, "loopback_boot", record.loopback_boot_id);
   Put(&json, "request", record.request_id);
   Put(&json, "create_time", record.create_time);
   Put(&json, "create_revision", record.create_revision);
@@ -105,6 +143,10 @@ absl::Status DecodeNetwork(std::string_view text, NetworkRecord* record) {
   }
   GetEnum(json, "intent", Intent::kDelete, Intent::kNone, &record->intent);
   Get(json, "up", &record->up);
+  if (const Json* lent = Member(json, "lent"); lent != nullptr) {
+    record->lent = DecodeLent(*lent);
+  }
+  Get(json, "loopback_boot", &record->loopback_boot_id);
   Get(json, "request", &record->request_id);
   Get(json, "create_time", &record->create_time);
   Get(json, "create_revision", &record->create_revision);
@@ -161,6 +203,7 @@ Json EncodeEndpoint(const Endpoint& endpoint) {
     json["ports"].push_back(EncodePort(port));
   }
   Put(&json, "host_link", endpoint.host_link);
+  Put(&json, "inside_index", endpoint.inside_index);
   Put(&json, "attached", endpoint.attached ? 1 : 0);
   return json;
 }
@@ -186,6 +229,7 @@ Endpoint DecodeEndpoint(const Json& json) {
     endpoint.ports.push_back(DecodePort(item));
   });
   Get(json, "host_link", &endpoint.host_link);
+  Get(json, "inside_index", &endpoint.inside_index);
   Get(json, "attached", &endpoint.attached);
   return endpoint;
 }

@@ -56,10 +56,34 @@ struct Endpoint {
   std::optional<spec::Bandwidth> egress;
   std::vector<PublishedPort> ports;
   std::string host_link;  // the host's side; empty: it has none
+  // Of the link in the container; 0: not known.
+  int32_t inside_index = 0;
   // False: it was about to be attached, or to be detached.
   bool attached = false;
 
   bool operator==(const Endpoint&) const = default;
+};
+
+// A device of the host that an endpoint has (driver host-device), and what it
+// was before.
+struct LentDevice {
+  std::string endpoint_id;
+  std::string container_id;
+  std::string interface;     // its name in the container
+  std::string endpoint_mac;  // empty: its own
+  // Devices begin anew with a boot, whoever had them.
+  std::string boot_id;
+  // 0: nobody wrote down what it was.
+  int32_t index = 0;
+  std::string kind;  // "veth"; empty: physical
+  std::string mac;
+  int64_t mtu = 0;
+  int64_t group = 0;
+  bool up = false;
+  std::string alias;
+  std::vector<std::string> alternative_names;
+
+  bool operator==(const LentDevice&) const = default;
 };
 
 struct NetworkRecord {
@@ -72,6 +96,11 @@ struct NetworkRecord {
   // The host has it: made on request, or with the first endpoint. Of another
   // boot it is to be made again.
   bool up = false;
+  // From before the device is moved until it is the host's again.
+  std::optional<LentDevice> lent;
+  // The boot in which we told its bridge, which is not ours, to route loopback
+  // addresses; empty: we have not.
+  std::string loopback_boot_id;
   std::string request_id;
   absl::Time create_time = absl::InfinitePast();
   int64_t create_revision = 0;  // set by the store

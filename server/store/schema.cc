@@ -101,9 +101,15 @@ ALTER TABLE events
 PRAGMA user_version = 3;
 )sql";
 
+// Rows of networks tell who has a device of the host: a daemon that does not
+// read it would write them without it, and the device would be lost.
+constexpr char kFormat4[] = R"sql(
+PRAGMA user_version = 4;
+)sql";
+
 // Each makes its format from the one before, the first from an empty file. A
 // new file goes through all of them and so is what an old one becomes.
-constexpr std::array kFormats = {kFormat1, kFormat2, kFormat3};
+constexpr std::array kFormats = {kFormat1, kFormat2, kFormat3, kFormat4};
 constexpr int64_t kFormatVersion = kFormats.size();
 
 // A random (version 4) UUID.

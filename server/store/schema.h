@@ -5,7 +5,8 @@
 //   specs       one row per distinct spec; `dead` is the revision at which the
 //               last object that used it ceased: events may still refer to it
 //   containers execs tombstones requests     JSON rows, see codec.h
-//   networks    JSON rows; their specs are in them
+//   networks    JSON rows; their specs are in them, and since format 4 who has
+//               a device of the host
 //   network_namespaces                       JSON rows
 //   leases      keyed (network, address); network_records.h says when a row is
 //               replaced or erased

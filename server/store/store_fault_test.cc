@@ -8,6 +8,7 @@
 #include "server/store/fault_vfs.h"
 #include "server/store/format1_file.h"
 #include "server/store/format2_file.h"
+#include "server/store/format3_file.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "server/store/test_store.h"
@@ -215,6 +216,11 @@ TEST_P(CrashTest, LeavesTheFirstFormatOrTheNew) {
 
 TEST_P(CrashTest, LeavesTheSecondFormatOrTheNew) {
   ASSERT_THAT(MakeFormat2File(options_), IsOk());
+  CheckMigration();
+}
+
+TEST_P(CrashTest, LeavesTheThirdFormatOrTheNew) {
+  ASSERT_THAT(MakeFormat3File(options_), IsOk());
   CheckMigration();
 }
 

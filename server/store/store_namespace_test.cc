@@ -5,6 +5,7 @@
 
 #include "runtime/base/status_matchers.h"
 #include "server/store/format2_file.h"
+#include "server/store/format3_file.h"
 #include "server/store/sqlite.h"
 #include "server/store/store.h"
 #include "server/store/test_store.h"
@@ -231,13 +232,28 @@ TEST_F(StoreNamespaceTest, AFileOfFormat2KeepsAllThatItHas) {
   EXPECT_NE(catalog().FindNetworkNamespace("green"), nullptr);
 }
 
+TEST_F(StoreNamespaceTest, AFileOfFormat3KeepsAllThatItHas) {
+  ASSERT_THAT(MakeFormat3File(options_), IsOk());
+  Open();
+  const NetworkPtr blue = catalog().FindNetwork("blue");
+  ASSERT_NE(blue, nullptr);
+  EXPECT_FALSE(blue->lent.has_value());
+  const NetworkNamespacePtr green = catalog().FindNetworkNamespace("green");
+  ASSERT_NE(green, nullptr);
+  EXPECT_EQ(green->inode, 77);
+  absl::StatusOr<EventSlice> slice = store_->ReadStoredEvents(12, 10);
+  ASSERT_THAT(slice, IsOk());
+  ASSERT_THAT(slice->events, SizeIs(1));
+  EXPECT_EQ(slice->events[0]->network_namespace->name, "green");
+}
+
 TEST_F(StoreNamespaceTest, AFileOfFormat2BecomesAsANewOneIs) {
   const auto schema = [](const StoreOptions& options) {
     EXPECT_THAT(Store::Open(options), IsOk());
     absl::StatusOr<std::unique_ptr<Database>> db =
         Database::Open(options.path, SQLITE_OPEN_READWRITE, "");
     EXPECT_THAT(db, IsOk());
-    EXPECT_EQ((*db)->SelectInt("PRAGMA user_version")->value_or(0), 3);
+    EXPECT_EQ((*db)->SelectInt("PRAGMA user_version")->value_or(0), 4);
     EXPECT_EQ(*(*db)->SelectText("PRAGMA integrity_check"), "ok");
     return *(*db)->SelectText(
         "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema "

@@ -339,7 +339,7 @@ TEST_F(StoreNetworkTest, AFileOfFormat1BecomesAsANewOneIs) {
     absl::StatusOr<std::unique_ptr<Database>> db =
         Database::Open(options.path, SQLITE_OPEN_READWRITE, "");
     EXPECT_THAT(db, IsOk());
-    EXPECT_EQ((*db)->SelectInt("PRAGMA user_version")->value_or(0), 3);
+    EXPECT_EQ((*db)->SelectInt("PRAGMA user_version")->value_or(0), 4);
     EXPECT_EQ(*(*db)->SelectText("PRAGMA integrity_check"), "ok");
     return *(*db)->SelectText(
         "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema "
