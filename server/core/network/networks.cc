@@ -16,6 +16,7 @@
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 #include "server/core/errors.h"
+#include "server/core/network/driver_features.h"
 #include "server/core/network/host_values.h"
 #include "server/core/network/network_errors.h"
 #include "server/core/network/port_probe.h"
@@ -144,6 +145,7 @@ absl::StatusOr<store::NetworkRecord> Networks::NewRecord(
   if (static_cast<int64_t>(catalog.counts().networks) >= kMaxNetworks) {
     return LimitOfNetworks();
   }
+  CAISSON_RETURN_IF_ERROR(CheckDriver(spec, facts().features));
   store::NetworkRecord record;
   record.id = base::RandomId();
   record.name =
