@@ -144,6 +144,34 @@ std::vector<Sysctl> DefaultSysctls() {
   return sysctls;
 }
 
+absl::Status SetDefaultSysctls(int netns_fd,
+                               const std::set<std::string>& kept) {
+  std::vector<Sysctl> wanted = DefaultSysctls();
+  std::erase_if(wanted, [&kept](const Sysctl& sysctl) {
+    return kept.contains(sysctl.key);
+  });
+  // What the kernel's defaults are depends on how it was built, and on what the
+  // host has set.
+  CAISSON_ASSIGN_OR_RETURN(const Netns fresh, CreateNetns({}));
+  std::vector<std::string> untouched;
+  CAISSON_RETURN_IF_ERROR(RunInNetns(fresh.fd.get(), [&]() -> absl::Status {
+    for (const Sysctl& sysctl : wanted) {
+      CAISSON_ASSIGN_OR_RETURN(untouched.emplace_back(),
+                               ReadSysctl(sysctl.key));
+    }
+    return absl::OkStatus();
+  }));
+  return RunInNetns(netns_fd, [&]() -> absl::Status {
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      CAISSON_ASSIGN_OR_RETURN(const std::string value,
+                               ReadSysctl(wanted[i].key));
+      if (value != untouched[i]) continue;
+      CAISSON_RETURN_IF_ERROR(WriteSysctl(wanted[i]));
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<Netns> CreateNetns(std::span<const Sysctl> sysctls) {
   Netns netns;
   const absl::Status status = RunOnOwnThread([&]() -> absl::Status {

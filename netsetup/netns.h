@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,10 @@ absl::StatusOr<Netns> CurrentNetns();
 // usable at once (no duplicate address detection), none is taken from router
 // advertisements, and a changed address is announced.
 std::vector<Sysctl> DefaultSysctls();
+
+// The same for a namespace in which programs live already: what is not as a new
+// namespace has it was set by somebody and stays, and so do the keys in `kept`.
+absl::Status SetDefaultSysctls(int netns_fd, const std::set<std::string>& kept);
 
 // A new namespace with the sysctls, in order, and the loopback up. A sysctl
 // that this kernel does not have is an error; of DefaultSysctls only those of

@@ -4,8 +4,11 @@
 
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
+
+#include "absl/strings/str_replace.h"
 
 #include "netsetup/addr.h"
 #include "netsetup/conntrack.h"
@@ -163,6 +166,15 @@ absl::Status NetworkLane::Prepare(int netns_fd) {
   const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
   return SetupFailed(netsetup::RunInNetns(
       netns_fd, [this, &sysctls]() { return sysctls_.Write(sysctls); }));
+}
+
+absl::Status NetworkLane::PrepareRunning(int netns_fd,
+                                         const spec::ContainerSpec& spec) {
+  std::set<std::string> kept;
+  for (const auto& [name, value] : spec.sysctls) {
+    kept.insert(absl::StrReplaceAll(name, {{".", "/"}}));
+  }
+  return SetupFailed(netsetup::SetDefaultSysctls(netns_fd, kept));
 }
 
 absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,

@@ -71,6 +71,10 @@ class NetworkLane {
   // Before the first endpoint of a namespace: how its links shall behave
   // (netsetup::DefaultSysctls).
   absl::Status Prepare(int netns_fd);
+  // The same where programs may have run: what they have set, or their spec
+  // has, stays.
+  static absl::Status PrepareRunning(int netns_fd,
+                                     const spec::ContainerSpec& spec);
   // Returns the endpoint as it became, or leaves nothing of it.
   absl::StatusOr<store::Endpoint> Attach(const EndpointRef& ref, int netns_fd);
   // What is not there is no error. `how` as of netsetup; the namespace is not

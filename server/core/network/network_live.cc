@@ -151,7 +151,8 @@ absl::StatusOr<store::Endpoint> Networks::ConnectNow(
   }
   absl::StatusOr<base::UniqueFd> netns = options_.open_netns(container);
   if (!netns.ok()) return NamespaceGone();
-  CAISSON_RETURN_IF_ERROR(lane_->Prepare(netns->get()));
+  CAISSON_RETURN_IF_ERROR(
+      NetworkLane::PrepareRunning(netns->get(), *container.spec));
   LiveContainer live;
   live.netns = *std::move(netns);
   CAISSON_ASSIGN_OR_RETURN(

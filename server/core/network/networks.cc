@@ -375,7 +375,16 @@ void Networks::Attach(
   lane_thread_.Post([this, container_id, endpoints = std::move(endpoints),
                      netns = std::move(netns),
                      callback = std::move(callback)]() mutable {
-    const absl::Status ready = lane_->Prepare(netns.get());
+    const ContainerPtr row =
+        options_.store->catalog().ContainerById(container_id);
+    absl::Status ready = lane_status_;
+    if (lane_ != nullptr) {
+      // One that was adopted: its program may have begun.
+      const bool runs = row != nullptr &&
+                        row->status.state == store::ContainerState::kRunning;
+      ready = runs ? NetworkLane::PrepareRunning(netns.get(), *row->spec)
+                   : lane_->Prepare(netns.get());
+    }
     absl::StatusOr<Endpoints> done =
         ready.ok() ? AttachAll(container_id, endpoints, netns.get())
                    : absl::StatusOr<Endpoints>(ready);
