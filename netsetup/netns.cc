@@ -244,6 +244,23 @@ absl::Status UnpinNetns(std::string_view name, std::string_view directory) {
   return absl::OkStatus();
 }
 
+absl::Status RemovePinDirectory(std::string_view directory) {
+  const std::string path(directory);
+  const auto names = base::ListDirectory(path);
+  if (base::ErrnoOf(names.status()) == ENOENT) return absl::OkStatus();
+  if (!names.ok()) return names.status();
+  if (!names->empty()) return absl::OkStatus();
+  // EINVAL: it is no mount (any more).
+  if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 &&
+      errno != EINVAL) {
+    return SyscallError("umount2", path);
+  }
+  if (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
+    return SyscallError("rmdir", path);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Netns> OpenNamedNetns(std::string_view name,
                                      std::string_view directory) {
   CAISSON_RETURN_IF_ERROR(CheckPinName(name));

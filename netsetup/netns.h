@@ -83,6 +83,9 @@ absl::Status PinNetns(int netns_fd, std::string_view name,
 // Whatever is mounted there goes. No error when it is gone.
 absl::Status UnpinNetns(std::string_view name,
                         std::string_view directory = kNamedNetnsDirectory);
+// With the last name, the mount that PinNetns made of the directory, and the
+// directory. No error when names are left, or when it is gone.
+absl::Status RemovePinDirectory(std::string_view directory);
 // A name of a file: 1 to 255 bytes, no '/', not "." or "..", no NUL.
 bool IsPinName(std::string_view name);
 // NOT_FOUND (ENOENT) when the name is not there; ENXIO when nothing is mounted

@@ -298,24 +298,22 @@ absl::Status Host::AddDefaultRoute(const Network& network,
 absl::Status Host::RemoveDefaultRoute(const Network& network,
                                       const Endpoint& endpoint,
                                       int netns_fd) const {
-  CAISSON_ASSIGN_OR_RETURN(Container container, OpenContainer(netns_fd));
-  Observed observed;
-  CAISSON_RETURN_IF_ERROR(
-      ObserveInside(&*container.socket, endpoint.id, &observed));
-  const Link* const link = observed.FindInside(endpoint.id, endpoint.interface);
-  if (link == nullptr) return absl::OkStatus();
+  CAISSON_ASSIGN_OR_RETURN(Container container, Container::Open(netns_fd));
+  const absl::StatusOr<Link> inside = FindInside(network, endpoint, &container);
+  if (base::ErrnoOf(inside.status()) == ENODEV) return absl::OkStatus();
+  if (!inside.ok()) return inside.status();
+  CAISSON_ASSIGN_OR_RETURN(const std::vector<Route> routes,
+                           ListRoutes(&*container.socket));
+  const LinkRef link = {.index = inside->index, .name = inside->name};
   Plan plan;
-  for (const Op& op : PlanDefaultRoute(network, endpoint)) {
+  for (const Op& op : PlanDefaultRoute(network, endpoint, link)) {
     const Route& wanted = std::get<AddRoute>(op.action).route;
-    for (const Route& route : observed.inside_routes[endpoint.id]) {
-      if (route.link != link->index ||
-          route.destination != wanted.destination ||
+    for (const Route& route : routes) {
+      if (route.link != link.index || route.destination != wanted.destination ||
           route.gateway != wanted.gateway) {
         continue;
       }
-      plan.push_back({endpoint.id, DeleteRoute{.link = {.index = link->index,
-                                                        .name = link->name},
-                                               .route = route}});
+      plan.push_back({endpoint.id, DeleteRoute{.link = link, .route = route}});
     }
   }
   Places places;

@@ -218,6 +218,7 @@ void CoreImpl::MakeNetworks() {
   networks.store = env_.store;
   networks.executor = &executor_;
   networks.boot_id = env_.facts.boot_id;
+  networks.state = env_.places.state;
   networks.open_netns = open_netns;
   networks_ = std::make_unique<Networks>(std::move(networks));
   env_.networks = networks_.get();

@@ -39,7 +39,7 @@ absl::StatusOr<std::unique_ptr<OwnNetwork>> OwnNetwork::Create(
     const std::string& instance, const std::string& cidr) {
   CAISSON_ASSIGN_OR_RETURN(store::NetworkPtr network, BuildRecord(cidr));
   CAISSON_ASSIGN_OR_RETURN(std::unique_ptr<core::NetworkLane> lane,
-                           core::NetworkLane::Open(instance));
+                           core::NetworkLane::Open(instance, {}));
   CAISSON_RETURN_IF_ERROR(lane->Recover({}, {}).status());
   CAISSON_RETURN_IF_ERROR(lane->Make(*network));
   std::unique_ptr<OwnNetwork> own(

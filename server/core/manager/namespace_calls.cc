@@ -57,7 +57,11 @@ InterfaceEntry EntryOf(const netsetup::Interface& interface,
   entry.up = link.up;
   entry.state = std::string(link.state);
   for (const store::Endpoint& endpoint : endpoints) {
-    if (endpoint.attached && endpoint.interface == link.name) {
+    // Its guest may have renamed it.
+    const bool is_it = endpoint.inside_index > 0
+                           ? endpoint.inside_index == link.index
+                           : endpoint.interface == link.name;
+    if (endpoint.attached && is_it) {
       entry.network_id = endpoint.network_id;
     }
   }

@@ -146,6 +146,7 @@ absl::StatusOr<netsetup::Endpoint> HostEndpoint(
   out.network_id = endpoint.network_id;
   out.container_id = container_id;
   out.interface = endpoint.interface;
+  out.inside_index = endpoint.inside_index;
   if (!endpoint.mac.empty()) {
     CAISSON_ASSIGN_OR_RETURN(out.mac, netsetup::ParseMacAddress(endpoint.mac));
   }

@@ -1,6 +1,7 @@
 #include "server/core/network/network_audit.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <variant>
@@ -64,6 +65,7 @@ absl::StatusOr<std::vector<AuditObject>> NetworkAudit::Run() {
     AddMissingLinks();
     CAISSON_RETURN_IF_ERROR(AddTable());
     AddNames();
+    CAISSON_RETURN_IF_ERROR(AddDevices());
   }
   CAISSON_RETURN_IF_ERROR(AddLeases());
   return std::move(objects_);
@@ -162,6 +164,8 @@ void NetworkAudit::AddMissingLinks() {
     const store::Endpoint& endpoint = live.ref.endpoint;
     const auto wrong = wrong_.find(endpoint.id);
     if (wrong == wrong_.end()) continue;
+    // Told as a device.
+    if (live.ref.network->lent.has_value()) continue;
     Add("link",
         endpoint.host_link.empty() ? endpoint.interface : endpoint.host_link,
         live.ref.container_id, AuditState::kMissing,
@@ -177,6 +181,13 @@ absl::Status NetworkAudit::AddTable() {
   for (const std::string& difference : differences) {
     Add("nftables", difference, "", AuditState::kDrifted);
   }
+  return absl::OkStatus();
+}
+
+absl::Status NetworkAudit::AddDevices() {
+  CAISSON_ASSIGN_OR_RETURN(std::vector<AuditObject> devices,
+                           subject_.lane->AuditDevices(subject_.endpoints));
+  std::move(devices.begin(), devices.end(), std::back_inserter(objects_));
   return absl::OkStatus();
 }
 

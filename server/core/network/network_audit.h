@@ -49,6 +49,7 @@ class NetworkAudit {
   void AddMissingLinks();
   absl::Status AddTable();
   void AddNames();
+  absl::Status AddDevices();
   absl::Status AddLeases();
   // Of a link that is there: what is wrong with it, taken from `wrong_`.
   void AddLink(const std::string& name, const std::string& owner,

@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
@@ -71,7 +73,7 @@ bool IsHostDevice(const EndpointRef& ref) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NetworkLane>> NetworkLane::Open(
-    const std::string& instance) {
+    const std::string& instance, LentDevices::Options devices) {
   CAISSON_ASSIGN_OR_RETURN(netsetup::Host host, netsetup::Host::Open(instance));
   CAISSON_ASSIGN_OR_RETURN(nft::Table table, nft::Table::Open(instance));
   CAISSON_ASSIGN_OR_RETURN(netsetup::NetfilterSocket conntrack,
@@ -80,16 +82,18 @@ absl::StatusOr<std::unique_ptr<NetworkLane>> NetworkLane::Open(
                            StaleFlows::Open());
   return std::unique_ptr<NetworkLane>(
       new NetworkLane(std::move(host), std::move(table), std::move(conntrack),
-                      std::move(stale_flows)));
+                      std::move(stale_flows), std::move(devices)));
 }
 
 NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
                          netsetup::NetfilterSocket conntrack,
-                         std::unique_ptr<StaleFlows> stale_flows)
+                         std::unique_ptr<StaleFlows> stale_flows,
+                         LentDevices::Options devices)
     : host_(std::move(host)),
       table_(std::move(table)),
       conntrack_(std::move(conntrack)),
-      stale_flows_(std::move(stale_flows)) {}
+      stale_flows_(std::move(stale_flows)),
+      devices_(std::move(devices), &host_) {}
 
 absl::Status NetworkLane::AddElements(
     const std::vector<nft::Element>& elements) {
@@ -185,17 +189,11 @@ absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
                            HostEndpoint(ref.endpoint, ref.container_id));
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            EndpointElements(*ref.network, ref.endpoint));
-  if (IsHostDevice(ref)) {
-    CAISSON_ASSIGN_OR_RETURN(device_namespaces_[ref.endpoint.id],
-                             base::Duplicate(netns_fd));
-  }
   stale_flows_->Settle(endpoint.addresses);
-  absl::StatusOr<netsetup::Attachment> attachment =
-      host_.Attach(network, endpoint, netns_fd);
-  if (!attachment.ok()) {
-    device_namespaces_.erase(ref.endpoint.id);
-    return SetupFailed(attachment.status());
-  }
+  const absl::StatusOr<netsetup::Attachment> attachment =
+      IsHostDevice(ref) ? devices_.Attach(ref, netns_fd)
+                        : host_.Attach(network, endpoint, netns_fd);
+  if (!attachment.ok()) return SetupFailed(attachment.status());
   absl::Status status = AllowLoopback(ref);
   if (status.ok()) status = AddElements(elements);
   if (!status.ok()) {
@@ -210,6 +208,7 @@ absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
   store::Endpoint out = ref.endpoint;
   out.attached = true;
   out.host_link = attachment->host_link;
+  out.inside_index = attachment->inside_index;
   if (!attachment->mac.is_zero()) out.mac = attachment->mac.ToString();
   return out;
 }
@@ -224,13 +223,9 @@ absl::Status NetworkLane::Detach(const EndpointRef& ref, DetachHow how,
                            EndpointElements(*ref.network, ref.endpoint));
   const absl::Status closed = RemoveElements(elements);
   if (IsFiltered(*ref.network)) stale_flows_->Add(endpoint.addresses);
-  const auto device = device_namespaces_.find(ref.endpoint.id);
-  if (device != device_namespaces_.end()) {
-    netns_fd = device->second.get();
-    how = DetachHow::kNow;
-  }
-  const absl::Status gone = host_.Detach(network, endpoint, netns_fd, how);
-  if (device != device_namespaces_.end()) device_namespaces_.erase(device);
+  const absl::Status gone =
+      IsHostDevice(ref) ? devices_.Detach(ref, netns_fd)
+                        : host_.Detach(network, endpoint, netns_fd, how);
   return SetupFailed(gone.ok() ? closed : gone);
 }
 
@@ -299,18 +294,10 @@ absl::Status NetworkLane::Want(const LiveEndpoint& live, Wanted* wanted) {
   wanted->desired.untouched.insert(ref.endpoint.id);
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            EndpointElements(*ref.network, ref.endpoint));
-  CAISSON_ASSIGN_OR_RETURN(netsetup::Endpoint host,
-                           HostEndpoint(ref.endpoint, ref.container_id));
+  CAISSON_ASSIGN_OR_RETURN(netsetup::Endpoint host, HostEndpointOf(ref));
   wanted->desired.endpoints.push_back(std::move(host));
   wanted->namespaces[ref.endpoint.id] = live.netns_fd;
   return wanted->elements.Apply({.add = elements, .remove = {}}).status();
-}
-
-absl::Status NetworkLane::HoldDevice(const LiveEndpoint& live) {
-  if (!IsHostDevice(live.ref) || live.netns_fd < 0) return absl::OkStatus();
-  CAISSON_ASSIGN_OR_RETURN(device_namespaces_[live.ref.endpoint.id],
-                           base::Duplicate(live.netns_fd));
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
@@ -324,8 +311,7 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
                 {"network", network->id}, {"error", status.ToString()});
   }
   for (const LiveEndpoint& live : endpoints) {
-    absl::Status status = Want(live, &wanted);
-    if (status.ok()) status = HoldDevice(live);
+    const absl::Status status = Want(live, &wanted);
     if (status.ok()) continue;
     CAISSON_LOG(kError, "network is not as it shall be",
                 {"container", live.ref.container_id},
@@ -347,11 +333,13 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
                   {"error", forgotten.ToString()});
     }
   }
+  std::vector<netsetup::Recovered> parts = devices_.Recover(endpoints);
   CAISSON_ASSIGN_OR_RETURN(
-      std::vector<netsetup::Recovered> parts,
+      std::vector<netsetup::Recovered> rest,
       host_.Recover(wanted.desired, [&wanted](const std::string& endpoint) {
         return wanted.namespaces.at(endpoint);
       }));
+  std::move(rest.begin(), rest.end(), std::back_inserter(parts));
   for (const netsetup::Recovered& part : parts) {
     for (const std::string& step : part.steps) {
       CAISSON_LOG(kInfo, "network repaired", {"step", step},
@@ -363,7 +351,8 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
                 {"error", part.status.ToString()});
   }
   for (const LiveEndpoint& live : endpoints) {
-    base::IgnoreError(AllowLoopback(live.ref), "the bridge is told above");
+    base::IgnoreError(AllowLoopback(live.ref),
+                      "the bridge is told above");
   }
   return parts;
 }

@@ -4,13 +4,13 @@
 //   Networks --posts--> NetworkLane --> netsetup::Host    rtnetlink, sysctls
 //                                   +-> netsetup::nft     one table
 //                                   +-> StaleFlows        conntrack
+//                                   +-> LentDevices       rows, mounts
 //
 // Process: caissond. Thread: the network executor's one thread, in the host's
 // network namespace as all threads are; every call may wait for the kernel.
 #ifndef CAISSON_SERVER_CORE_NETWORK_NETWORK_LANE_H_
 #define CAISSON_SERVER_CORE_NETWORK_NETWORK_LANE_H_
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,18 +25,14 @@
 #include "netsetup/nft/table.h"
 #include "netsetup/nft/watch.h"
 #include "netsetup/sysctl.h"
-#include "runtime/base/unique_fd.h"
+#include "server/core/network/endpoint_ref.h"
+#include "server/core/network/lent_devices.h"
+#include "server/core/network/network_errors.h"
 #include "server/core/network/stale_flows.h"
+#include "server/core/system.h"
 #include "server/store/records.h"
 
 namespace caisson::core {
-
-// An endpoint, with what it belongs to.
-struct EndpointRef {
-  store::NetworkPtr network;
-  store::Endpoint endpoint;
-  std::string container_id;
-};
 
 // The host that a plan meets.
 struct HostView {
@@ -46,19 +42,12 @@ struct HostView {
   netsetup::Observed observed;
 };
 
-// One that shall be there after a recovery; the descriptor is borrowed, -1
-// where the namespace cannot be opened.
-struct LiveEndpoint {
-  EndpointRef ref;
-  int netns_fd = -1;
-};
-
 class NetworkLane {
  public:
   // `instance` marks what is ours: hexadecimal digits, the same for a root for
   // ever.
   static absl::StatusOr<std::unique_ptr<NetworkLane>> Open(
-      const std::string& instance);
+      const std::string& instance, LentDevices::Options devices);
   NetworkLane(const NetworkLane&) = delete;
   NetworkLane& operator=(const NetworkLane&) = delete;
 
@@ -120,7 +109,16 @@ class NetworkLane {
     return netsetup::nft::Watch::Open(table_);
   }
 
+  // Gives the device of a network back that is about to go; see LentDevices.
+  absl::Status ReturnDevice(const store::NetworkRecord& network) {
+    return SetupFailed(devices_.Detach(network));
+  }
+
   // For audits.
+  absl::StatusOr<std::vector<AuditObject>> AuditDevices(
+      const std::vector<LiveEndpoint>& live) const {
+    return devices_.Audit(live);
+  }
   absl::StatusOr<std::vector<netsetup::Link>> ListOwnLinks() const {
     return host_.ListOwnLinks();
   }
@@ -139,7 +137,8 @@ class NetworkLane {
  private:
   NetworkLane(netsetup::Host host, netsetup::nft::Table table,
               netsetup::NetfilterSocket conntrack,
-              std::unique_ptr<StaleFlows> stale_flows);
+              std::unique_ptr<StaleFlows> stale_flows,
+              LentDevices::Options devices);
 
   absl::Status AddElements(const std::vector<netsetup::nft::Element>& elements);
   absl::Status RemoveElements(
@@ -148,7 +147,6 @@ class NetworkLane {
   struct Wanted;
   static absl::Status Want(const store::NetworkRecord& network, Wanted* wanted);
   static absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
-  absl::Status HoldDevice(const LiveEndpoint& endpoint);
   absl::Status AllowLoopback(const EndpointRef& ref) const;
   void ForgetFlows(const netsetup::FlowFilter& filter);
   absl::Status ForgetMisled(const std::vector<LiveEndpoint>& endpoints);
@@ -160,9 +158,7 @@ class NetworkLane {
   std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
   bool is_recovered_ = false;
-  // Devices of the host that are in a container: the kernel gives them back to
-  // its own first namespace, which need not be ours.
-  std::map<std::string, base::UniqueFd> device_namespaces_;
+  LentDevices devices_;
 };
 
 }  // namespace caisson::core

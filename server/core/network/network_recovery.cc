@@ -30,7 +30,11 @@ absl::Status Networks::Recover() {
   absl::Status result;
   absl::Notification done;
   lane_thread_.Post([&] {
-    auto lane = NetworkLane::Open(InstanceOf(options_.store->store_id()));
+    auto lane = NetworkLane::Open(
+        InstanceOf(options_.store->store_id()),
+        {.store = options_.store,
+         .boot_id = options_.boot_id,
+         .directory = absl::StrCat(options_.state, "/devices")});
     if (lane.ok()) {
       lane_ = *std::move(lane);
     } else {

@@ -226,8 +226,7 @@ void Networks::Create(spec::NetworkSpec spec, TicketPtr ticket,
 absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
                                             Ticket* ticket) {
   if (lane_ == nullptr) return lane_status_;
-  const NetworkPtr network =
-      options_.store->catalog().FindNetwork(args.network);
+  NetworkPtr network = options_.store->catalog().FindNetwork(args.network);
   if (network == nullptr) {
     if (!args.allow_missing) return NetworkNotFound(args.network);
     return NetworkPtr();
@@ -241,6 +240,12 @@ absl::StatusOr<NetworkPtr> Networks::Remove(const DeleteNetworkArgs& args,
                             {"revision", absl::StrCat(network->revision)}});
   }
   CAISSON_RETURN_IF_ERROR(book_.Close(*network));
+  if (absl::Status back = lane_->ReturnDevice(*network); !back.ok()) {
+    book_.Reopen(network->id);
+    return back;
+  }
+  // Without the device.
+  network = options_.store->catalog().NetworkById(network->id);
   store::NetworkRecord record = *network;
   record.intent = store::Intent::kDelete;
   store::Transaction intent;

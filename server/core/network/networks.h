@@ -54,6 +54,7 @@ class Networks {
     store::Store* store = nullptr;
     Executor* executor = nullptr;  // where calls are answered
     std::string boot_id;
+    std::string state;  // the directory that goes with the boot
     // The namespace of a container that runs; an error when it is gone.
     std::function<absl::StatusOr<base::UniqueFd>(const store::ContainerRecord&)>
         open_netns;
@@ -193,8 +194,7 @@ class Networks {
   std::vector<LiveEndpoint> LiveEndpoints() const;
   // Whether every container's is open now.
   bool OpenNamespaces();
-  // Returns the networks that something was done for. What fails is tried again
-  // later.
+  // Returns the networks that something was done for; what fails is retried.
   absl::StatusOr<std::set<std::string>> RecoverHost();
   // Before anything is added to the firewall.
   absl::Status EnsureRecovered();

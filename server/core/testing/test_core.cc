@@ -110,6 +110,7 @@ void TestCore::Open(bool same_boot) {
         Networks::Options{.store = store_.get(),
                           .executor = executor_.get(),
                           .boot_id = env_->facts.boot_id,
+                          .state = state_,
                           .open_netns = open_netns_});
     env_->networks = networks_.get();
     ASSERT_TRUE(networks_->Recover().ok());
