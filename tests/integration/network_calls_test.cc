@@ -241,11 +241,21 @@ TEST_F(NetworkCallsTest, ABridgeOfTheHostIsUsedAndStays) {
   v1::NetworkSpec spec = NetworkOf("ext", {"10.77.5.0/24"});
   spec.set_interface("br0");
   MakeNetwork(spec);
-  const v1::Container a = CreateAndStart(AttachedSpec({"ext"}));
+  const auto routes_loopback = [] {
+    return Run(Host(), {"cat", "/proc/sys/net/ipv4/conf/br0/route_localnet"});
+  };
+  EXPECT_EQ(routes_loopback(), "0\n");
+  v1::ContainerSpec guest = AttachedSpec({"ext"});
+  Publish(&guest, "127.0.0.1", 28080, 8000);
+  const v1::Container a = CreateAndStart(guest);
   ExpectPing(Host(), AddressOf(a, 4));
   ExpectPing(Inside(a), "10.77.5.1");
+  EXPECT_EQ(routes_loopback(), "1\n");
+  // The next daemon knows who has set it.
+  ASSERT_TRUE(daemon().Restart()) << daemon().log();
   EXPECT_THAT(Delete(a.id()), IsOk());
   EXPECT_THAT(DeleteNetwork("ext"), IsOk());
+  EXPECT_EQ(routes_loopback(), "0\n");
   EXPECT_THAT(Run(Host(), {"ip", "addr", "show", "br0"}),
               HasSubstr("10.77.5.1/24"));
   Run(Host(), {"ip", "link", "del", "br0"});

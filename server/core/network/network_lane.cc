@@ -93,6 +93,7 @@ NetworkLane::NetworkLane(netsetup::Host host, nft::Table table,
       table_(std::move(table)),
       conntrack_(std::move(conntrack)),
       stale_flows_(std::move(stale_flows)),
+      bridges_(devices.store, devices.boot_id),
       devices_(std::move(devices), &host_) {}
 
 absl::Status NetworkLane::AddElements(
@@ -141,7 +142,8 @@ absl::Status NetworkLane::Unmake(const store::NetworkRecord& network) {
                            HostNetwork(network));
   CAISSON_ASSIGN_OR_RETURN(const std::vector<nft::Element> elements,
                            NetworkElements(network));
-  const absl::Status closed = RemoveElements(elements);
+  absl::Status closed = RemoveElements(elements);
+  closed.Update(bridges_.Restore(network));
   const absl::Status gone = host_.DestroyNetwork(wanted);
   return SetupFailed(gone.ok() ? closed : gone);
 }
@@ -153,12 +155,6 @@ absl::StatusOr<HostView> NetworkLane::Look() const {
                   .table = table_.name(),
                   .has_table = has_table_,
                   .observed = *std::move(observed)};
-}
-
-absl::Status NetworkLane::AllowLoopback(const EndpointRef& ref) const {
-  CAISSON_ASSIGN_OR_RETURN(const std::optional<netsetup::Sysctl> sysctl,
-                           LoopbackSysctl(*ref.network, ref.endpoint));
-  return sysctl.has_value() ? netsetup::WriteSysctl(*sysctl) : absl::OkStatus();
 }
 
 void NetworkLane::ForgetFlows(const netsetup::FlowFilter& filter) {
@@ -194,7 +190,7 @@ absl::StatusOr<store::Endpoint> NetworkLane::Attach(const EndpointRef& ref,
       IsHostDevice(ref) ? devices_.Attach(ref, netns_fd)
                         : host_.Attach(network, endpoint, netns_fd);
   if (!attachment.ok()) return SetupFailed(attachment.status());
-  absl::Status status = AllowLoopback(ref);
+  absl::Status status = bridges_.AllowLoopback(ref);
   if (status.ok()) status = AddElements(elements);
   if (!status.ok()) {
     base::IgnoreError(Detach(ref, DetachHow::kNow, netns_fd),
@@ -255,7 +251,7 @@ absl::Status NetworkLane::Publish(const EndpointRef& ref,
                            PortElements(port, ref.endpoint));
   CAISSON_ASSIGN_OR_RETURN(const netsetup::Endpoint endpoint,
                            HostEndpoint(ref.endpoint, ref.container_id));
-  absl::Status status = AllowLoopback(alone);
+  absl::Status status = bridges_.AllowLoopback(alone);
   if (status.ok()) status = AddElements(elements);
   // Packets that came while nobody had the port go on to where they went.
   const auto flows = FlowsPast(port, endpoint);
@@ -351,7 +347,7 @@ absl::StatusOr<std::vector<netsetup::Recovered>> NetworkLane::Recover(
                 {"error", part.status.ToString()});
   }
   for (const LiveEndpoint& live : endpoints) {
-    base::IgnoreError(AllowLoopback(live.ref),
+    base::IgnoreError(bridges_.AllowLoopback(live.ref),
                       "the bridge is told above");
   }
   return parts;

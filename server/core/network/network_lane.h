@@ -5,6 +5,7 @@
 //                                   +-> netsetup::nft     one table
 //                                   +-> StaleFlows        conntrack
 //                                   +-> LentDevices       rows, mounts
+//                                   +-> BorrowedBridges   rows, sysctls
 //
 // Process: caissond. Thread: the network executor's one thread, in the host's
 // network namespace as all threads are; every call may wait for the kernel.
@@ -25,6 +26,7 @@
 #include "netsetup/nft/table.h"
 #include "netsetup/nft/watch.h"
 #include "netsetup/sysctl.h"
+#include "server/core/network/borrowed_bridges.h"
 #include "server/core/network/endpoint_ref.h"
 #include "server/core/network/lent_devices.h"
 #include "server/core/network/network_errors.h"
@@ -147,7 +149,6 @@ class NetworkLane {
   struct Wanted;
   static absl::Status Want(const store::NetworkRecord& network, Wanted* wanted);
   static absl::Status Want(const LiveEndpoint& endpoint, Wanted* wanted);
-  absl::Status AllowLoopback(const EndpointRef& ref) const;
   void ForgetFlows(const netsetup::FlowFilter& filter);
   absl::Status ForgetMisled(const std::vector<LiveEndpoint>& endpoints);
 
@@ -158,6 +159,7 @@ class NetworkLane {
   std::unique_ptr<StaleFlows> stale_flows_;
   bool has_table_ = false;
   bool is_recovered_ = false;
+  BorrowedBridges bridges_;
   LentDevices devices_;
 };
 
