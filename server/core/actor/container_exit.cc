@@ -196,6 +196,12 @@ void Container::OnCleanedUp(bool done) {
     });
     return;
   }
+  if (!lane_->IsQuiet()) {
+    // A kill that is still on its way would be the next run's.
+    queue_->After(kFirstLook,
+                  [self = shared_from_this()] { self->OnCleanedUp(true); });
+    return;
+  }
   cleaning_ = false;
   shim_ = {};
   if (!IsSettling(state_)) {

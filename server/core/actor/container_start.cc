@@ -10,7 +10,6 @@
 #include "runtime/base/log.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
-#include "runtime/cgroup/driver.h"
 #include "runtime/linux/memfd.h"
 #include "runtime/spec/defaults.h"
 #include "server/core/actor/container.h"
@@ -232,10 +231,8 @@ void Container::CallOffStart() {
     if (conn_ != nullptr) conn_->Close();  // the shim undoes what it prepared
     return;
   }
-  env_->blocking->Post([group = env_->places.base.Container(id_)] {
-    base::IgnoreError(cgroup::Kill(group),
-                      "tried again when it has started, or with its removal");
-  });
+  // Tried again when it has started, or with its removal.
+  lane_->KillGroup();
 }
 
 // The start came to nothing, and whatever it made is undone by the shim and by

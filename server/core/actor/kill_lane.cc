@@ -58,6 +58,18 @@ bool KillLane::WasKilled(uint32_t target) const {
   return killed_.contains(target);
 }
 
+void KillLane::Post(Work work) {
+  ++*under_way_;
+  blocking_->Post([under_way = under_way_, work = std::move(work)]() mutable {
+    work();
+    --*under_way;
+  });
+}
+
+void KillLane::KillGroup() {
+  Post([group = group_] { LogFailure(cgroup::Kill(group), SIGKILL); });
+}
+
 bool KillLane::Send(uint32_t target, const cgroup::Group& group,
                     Signal signal) {
   shimlink::ConnPtr conn;
@@ -76,9 +88,9 @@ bool KillLane::Send(uint32_t target, const cgroup::Group& group,
   const bool tree = signal.scope == SignalScope::kTree || !sent;
   if (signal.number == SIGKILL && tree) {
     // Also when the shim was told: it may hang, and this cannot be refused.
-    blocking_->Post([group] { LogFailure(cgroup::Kill(group), SIGKILL); });
+    Post([group] { LogFailure(cgroup::Kill(group), SIGKILL); });
   } else if (!sent) {
-    blocking_->Post([group, number = signal.number] {
+    Post([group, number = signal.number] {
       LogFailure(cgroup::SignalAll(group, number), number);
     });
   }

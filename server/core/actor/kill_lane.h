@@ -8,7 +8,9 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -51,12 +53,24 @@ class KillLane {
   bool Send(uint32_t target, const cgroup::Group& group, Signal signal);
   bool Send(Signal signal) { return Send(0, group_, signal); }
 
+  // SIGKILL for all of the container, whether a run is open or not.
+  void KillGroup();
+
+  // Nothing that was asked for has still to be carried out. A group is known by
+  // its path alone: the next run may have it only then.
+  bool IsQuiet() const { return *under_way_ == 0; }
+
   // Whether SIGKILL was asked for in this run.
   bool WasKilled(uint32_t target) const;
 
  private:
+  void Post(Work work);
+
   Executor* const blocking_;
   const cgroup::Group group_;
+  // Work that is posted may outlive this.
+  const std::shared_ptr<std::atomic<int>> under_way_ =
+      std::make_shared<std::atomic<int>>(0);
   mutable absl::Mutex mutex_;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   shimlink::ConnPtr conn_ ABSL_GUARDED_BY(mutex_);

@@ -1,6 +1,9 @@
 #include "server/core/manager/containers.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -41,6 +45,19 @@ class ContainersTest : public TestCore {
                        .request = {}},
                       killed.Take());
     return killed.Get();
+  }
+  // A pipe in the place of a file that takes no byte more; its reading end.
+  static base::UniqueFd MakeFullFifo(const std::string& path) {
+    EXPECT_EQ(::unlink(path.c_str()), 0);
+    EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    base::UniqueFd reader(
+        ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const base::UniqueFd writer(
+        ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    const std::string bytes(4096, 0);
+    while (::write(writer.get(), bytes.data(), bytes.size()) > 0) {
+    }
+    return reader;
   }
 };
 
@@ -263,6 +280,35 @@ TEST_F(ContainersTest, OurSigkillIsAKillWhateverTheShimSaw) {
   shim->Exited(record);
   shim->Die();
   EXPECT_EQ(WaitExited(id)->status.exit->reason, store::ExitReason::kKilled);
+}
+
+TEST_F(ContainersTest, AStartWaitsForAKillOfTheRunBefore) {
+  FakeShimPtr shim;
+  const std::string id = StartNew(&shim)->id;
+  // A kill that hangs: its file takes no more. The file goes, so that the rest
+  // of the group can.
+  const std::string kill = MakeKillFile(id);
+  const base::UniqueFd full = MakeFullFifo(kill);
+  EXPECT_TRUE(Kill("web").ok());
+  pollfd no_writer = {.fd = full.get(), .events = POLLIN, .revents = POLLHUP};
+  while ((no_writer.revents & POLLHUP) != 0) ::poll(&no_writer, 1, -1);
+  ASSERT_EQ(::unlink(kill.c_str()), 0);
+  shim->ExitedWith(0);
+  WaitExited(id);
+  Result<StartResult> again;
+  containers().Start({.container = "web", .request = {}}, again.Take());
+  // Behind the removal of the group, and behind what it posts.
+  absl::Notification removed;
+  env().blocking->Post([&removed] { removed.Notify(); });
+  removed.WaitForNotification();
+  WaitExited(id);
+  EXPECT_EQ(catalog().Find("web")->intent, store::Intent::kNone);
+  std::string bytes(1 << 16, 0);
+  EXPECT_GT(::read(full.get(), bytes.data(), bytes.size()), 0);
+  const FakeShimPtr second = keeper_.NextShim();
+  ASSERT_TRUE(second->Prepare());
+  second->Started();
+  EXPECT_TRUE(again.Get().ok()) << again.Get().status().ToString();
 }
 
 TEST_F(ContainersTest, DeleteOfARunningContainerNeedsForce) {
