@@ -54,7 +54,7 @@ OwnNetwork::OwnNetwork(store::NetworkPtr network,
       lane_(std::move(lane)),
       book_(
           "boot", [this](std::string_view) { return network_; },
-          &core::IsPortFree, &SinceBoot) {}
+          &core::IsPortFree, &core::IsAddressFree, &SinceBoot) {}
 
 absl::StatusOr<store::Endpoint> OwnNetwork::Attach(
     int netns_fd, std::vector<spec::PortMapping> ports) {
