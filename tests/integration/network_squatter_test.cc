@@ -86,8 +86,10 @@ TEST_F(NetworkSquatterTest, ABridgeOfOurNameThatIsNotOursIsNotUsed) {
   MakeLan();
   const std::string bridge = BridgeOf("lan");
   daemon().Kill9();
-  Shell(Host(), StrCat("ip link del ", bridge, "; ip link add ", bridge,
-                       " type bridge; ip link set ", bridge, " up"));
+  // An address that it made itself would be tentative for a while.
+  Shell(Host(),
+        StrCat("ip link del ", bridge, "; ip link add ", bridge,
+               " type bridge; ip link set ", bridge, " addrgenmode none up"));
   const std::string before = LinkOf(bridge);
   ASSERT_TRUE(daemon().Restart()) << daemon().log();
   const v1::Container a = Create(AttachedSpec({"lan"}));
