@@ -52,7 +52,7 @@ int Stride() {
   static const int stride = [] {
     constexpr int kUsual = 3;
     // The guest is emulated.
-    constexpr int kSlow = 9;
+    constexpr int kSlow = 18;
     int given = 0;
     return absl::SimpleAtoi(EnvironmentOr("CAISSON_TEST_FAULTS", ""), &given) &&
                    given > 0

@@ -186,6 +186,9 @@ TEST_F(NetworkSquatterTest, TheHostsSideGoesThoughTheNamespaceIsHeld) {
 }
 
 TEST_F(NetworkSquatterTest, AFullBridgeSaysSoAndHasRoomAgain) {
+  if (TimeoutScale() > 10) {
+    GTEST_SKIP() << "an emulated machine makes no thousand ports";
+  }
   MakeNetwork(NetworkOf("wide", {"10.81.0.0/16"}));
   // Both ends of each are ports, but of the last one.
   constexpr int kPorts = 1023;

@@ -180,7 +180,7 @@ def guest(runner):
     folder = _results_folder(runner, GUEST)
     stage = runner.run(
         GUEST, ["deploy/guest/run", "build/guest", "build/release", folder],
-        1500)
+        2400)
     stage.results = guest_lib.read_results(folder)
     _compare_names(runner, stage)
 
