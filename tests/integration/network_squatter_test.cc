@@ -86,10 +86,11 @@ TEST_F(NetworkSquatterTest, ABridgeOfOurNameThatIsNotOursIsNotUsed) {
   MakeLan();
   const std::string bridge = BridgeOf("lan");
   daemon().Kill9();
-  // An address that it made itself would be tentative for a while.
-  Shell(Host(),
-        StrCat("ip link del ", bridge, "; ip link add ", bridge,
-               " type bridge; ip link set ", bridge, " addrgenmode none up"));
+  // An address that it made itself would be tentative for a while. In one
+  // message the kernel would go up first.
+  Shell(Host(), StrCat("ip link del ", bridge, "; ip link add ", bridge,
+                       " type bridge; ip link set ", bridge,
+                       " addrgenmode none; ip link set ", bridge, " up"));
   const std::string before = LinkOf(bridge);
   ASSERT_TRUE(daemon().Restart()) << daemon().log();
   const v1::Container a = Create(AttachedSpec({"lan"}));
