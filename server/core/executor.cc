@@ -43,11 +43,12 @@ Executor::~Executor() {
   Stop();
 }
 
-void Executor::Post(Work work) {
+bool Executor::Post(Work work) {
   absl::MutexLock lock(&mutex_);
-  if (stopping_ && working_ == 0) return;
+  if (stopping_ && working_ == 0) return false;
   queue_.push_back(std::move(work));
   ready_.Signal();
+  return true;
 }
 
 TimerId Executor::After(absl::Duration delay, Work work) {
@@ -169,7 +170,11 @@ void SerialQueue::PostTo(Executor* executor, const std::shared_ptr<Core>& core,
     if (core->scheduled) return;
     core->scheduled = true;
   }
-  executor->Post([executor, core] { Drain(executor, core); });
+  if (executor->Post([executor, core] { Drain(executor, core); })) return;
+  std::deque<Work> dropped;  // destroyed without the lock: it may own anything
+  absl::MutexLock lock(&core->mutex);
+  dropped.swap(core->queue);
+  core->scheduled = false;
 }
 
 void SerialQueue::Drain(Executor* executor, const std::shared_ptr<Core>& core) {

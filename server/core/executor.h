@@ -42,9 +42,9 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  // Runs `work` on the pool; after Stop it is dropped. While Stop waits, only
-  // work that comes from the pool is still taken.
-  void Post(Work work);
+  // Runs `work` on the pool; after Stop it is dropped, and false comes back.
+  // While Stop waits, only work that comes from the pool is still taken.
+  bool Post(Work work);
 
   // Posts `work` when `delay` has passed (by a clock that never jumps).
   TimerId After(absl::Duration delay, Work work);
@@ -81,7 +81,8 @@ class Executor {
 };
 
 // Work of one object: in order of Post, one at a time. The queue lives as long
-// as work is in it, also when its owner is gone.
+// as work is in it, also when its owner is gone. Work that the executor does
+// not take any more is dropped with the queue: it may own the queue's owner.
 class SerialQueue {
  public:
   // The executor outlives the queue's work.

@@ -1,6 +1,7 @@
 #include "server/core/executor.h"
 
 #include <atomic>
+#include <memory>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -97,6 +98,19 @@ TEST(SerialQueueTest, WorkOutlivesTheQueue) {
   }
   executor.Stop();
   EXPECT_EQ(ran, 100);
+}
+
+TEST(SerialQueueTest, AStoppedExecutorLeavesNoWorkThatOwnsItsQueue) {
+  Executor executor(1, "test");
+  executor.Stop();
+  std::weak_ptr<SerialQueue> left;
+  {
+    const auto queue = std::make_shared<SerialQueue>(&executor);
+    left = queue;
+    queue->Post([queue] { ADD_FAILURE() << "ran after Stop"; });
+    queue->Post([queue] { ADD_FAILURE() << "ran after Stop"; });
+  }
+  EXPECT_TRUE(left.expired());
 }
 
 TEST(SerialQueueTest, TimersRunOnTheQueue) {

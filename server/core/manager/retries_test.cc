@@ -174,6 +174,7 @@ class ExecRetryTest : public RetryTest {
   void Retry() { calls_.push_back(execs().Exec(Args(), retry_.Take())); }
   // In all that the daemon said until its end.
   void ExpectNoExec() {
+    retry_.Get()->session.reset();  // ends before its daemon
     Close();
     for (TestFrame frame = shim_->Receive(); frame.ok;
          frame = shim_->Receive()) {
