@@ -50,11 +50,12 @@ class Pump : public Reactor,
 
   const CallInfo& info() const { return info_; }
 
-  // Queues one message. After an end it is dropped.
-  void Push(grpc::ByteBuffer message) {
+  // Queues one message. After an end it is dropped. A ByteBuffer cannot be
+  // moved, only swapped: a copy would allocate.
+  void Push(grpc::ByteBuffer&& message) {
     absl::MutexLock lock(&mutex_);
     if (end_ != End::kNone) return;
-    queue_.push_back(std::move(message));
+    queue_.emplace_back().Swap(&message);
     WriteNext();
   }
 
@@ -66,18 +67,18 @@ class Pump : public Reactor,
   }
 
   // For what only says how things are: replaces one that was not written yet.
-  void PushLatest(grpc::ByteBuffer message) {
+  void PushLatest(grpc::ByteBuffer&& message) {
     absl::MutexLock lock(&mutex_);
     if (end_ != End::kNone) return;
-    latest_ = std::move(message);
+    latest_.emplace().Swap(&message);
     WriteNext();
   }
 
   // For what only fills silence: dropped while something is being written.
-  void PushIfIdle(grpc::ByteBuffer message) {
+  void PushIfIdle(grpc::ByteBuffer&& message) {
     absl::MutexLock lock(&mutex_);
     if (end_ != End::kNone || writing_) return;
-    queue_.push_back(std::move(message));
+    queue_.emplace_back().Swap(&message);
     WriteNext();
   }
 
@@ -99,7 +100,7 @@ class Pump : public Reactor,
       absl::MutexLock lock(&mutex_);
       if (end_ != End::kNone) return;
       fetching_ = false;
-      for (auto& message : messages) queue_.push_back(std::move(message));
+      for (auto& message : messages) queue_.emplace_back().Swap(&message);
       WriteNext();
       fetch = TakeFetch();
     }
@@ -107,11 +108,11 @@ class Pump : public Reactor,
   }
 
   // After everything queued: `last`, then OK. The first end counts.
-  void FinishWith(grpc::ByteBuffer last) {
+  void FinishWith(grpc::ByteBuffer&& last) {
     absl::MutexLock lock(&mutex_);
     if (end_ != End::kNone) return;
     end_ = End::kLastWrite;
-    last_ = std::move(last);
+    last_.Swap(&last);
     WriteNext();
   }
 
@@ -164,13 +165,14 @@ class Pump : public Reactor,
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (writing_ || finished_) return;
     if (!queue_.empty()) {
-      StartOne(std::move(queue_.front()));
+      StartOne(&queue_.front());
       queue_.pop_front();
     } else if (latest_) {
-      StartOne(*std::exchange(latest_, std::nullopt));
+      StartOne(&*latest_);
+      latest_.reset();
     } else if (end_ == End::kLastWrite) {
       finished_ = true;
-      current_ = std::move(last_);
+      current_.Swap(&last_);
       this->StartWriteAndFinish(&current_, grpc::WriteOptions(),
                                 grpc::Status::OK);
     } else if (end_ == End::kStatus) {
@@ -179,10 +181,10 @@ class Pump : public Reactor,
     }
   }
 
-  void StartOne(grpc::ByteBuffer message)
+  void StartOne(grpc::ByteBuffer* message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     writing_ = true;
-    current_ = std::move(message);
+    current_.Swap(message);
     last_write_ = absl::Now();
     this->StartWrite(&current_);
   }
