@@ -396,15 +396,22 @@ std::vector<std::string> Catalog::ExpiredRequests(absl::Time before,
   for (const auto& [key, row] : finished_requests_) {
     const bool too_many = excess > 0;
     if (!too_many && key.first >= before) break;
-    const bool alive = containers_.by_id.contains(row->object_id) ||
-                       execs_.by_id.contains(row->object_id) ||
-                       networks_.by_id.contains(row->object_id) ||
-                       network_namespaces_.by_id.contains(row->object_id);
-    if (alive && !too_many) continue;
+    if (!too_many && IsAlive(row->object_id)) continue;
     expired.push_back(row->id);
     if (excess > 0) --excess;
   }
+  for (const auto& [key, row] : running_requests_) {
+    if (key.first >= before) break;
+    if (!IsAlive(row->object_id)) expired.push_back(row->id);
+  }
   return expired;
+}
+
+bool Catalog::IsAlive(const std::string& object_id) const {
+  return containers_.by_id.contains(object_id) ||
+         execs_.by_id.contains(object_id) ||
+         networks_.by_id.contains(object_id) ||
+         network_namespaces_.by_id.contains(object_id);
 }
 
 void Catalog::PutContainer(const ContainerPtr& record) {
@@ -484,7 +491,9 @@ void Catalog::EraseNetworkNamespace(const std::string& id) {
 void Catalog::PutRequest(const RequestPtr& row) {
   EraseRequest(row->id);
   requests_[row->id] = row;
-  if (row->end_time != absl::InfiniteFuture()) {
+  if (row->end_time == absl::InfiniteFuture()) {
+    running_requests_[{row->start_time, row->id}] = row;
+  } else {
     finished_requests_[{row->end_time, row->id}] = row;
   }
 }
@@ -492,6 +501,7 @@ void Catalog::PutRequest(const RequestPtr& row) {
 void Catalog::EraseRequest(const std::string& id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) return;
+  running_requests_.erase({found->second->start_time, id});
   finished_requests_.erase({found->second->end_time, id});
   requests_.erase(found);
 }

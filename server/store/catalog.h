@@ -162,6 +162,9 @@ class Catalog {
                                            size_t keep_at_most) const;
 
  private:
+  bool IsAlive(const std::string& object_id) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
   // (create revision, id): unique and never changing, so a page boundary
   // stays valid whatever happens between two pages.
   using Key = std::pair<int64_t, std::string>;
@@ -220,8 +223,11 @@ class Catalog {
   absl::flat_hash_map<std::string, size_t> endpoints_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, RequestPtr> requests_
       ABSL_GUARDED_BY(mutex_);
-  // Finished requests by end time: the order in which they expire.
+  // The order in which they expire: finished ones by end time, those that run,
+  // or were interrupted and never tried again, by start time.
   std::map<std::pair<absl::Time, std::string>, RequestPtr> finished_requests_
+      ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<absl::Time, std::string>, RequestPtr> running_requests_
       ABSL_GUARDED_BY(mutex_);
 };
 

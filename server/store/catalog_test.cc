@@ -40,6 +40,15 @@ RequestPtr Finished(const std::string& id, const std::string& object,
   return row;
 }
 
+RequestPtr Running(const std::string& id, const std::string& object,
+                   absl::Time start) {
+  auto row = std::make_shared<RequestRow>();
+  row->id = id;
+  row->object_id = object;
+  row->start_time = start;
+  return row;
+}
+
 std::vector<std::string> Names(const ContainerPage& page) {
   std::vector<std::string> names;
   for (const ContainerPtr& record : page.containers) {
@@ -350,20 +359,40 @@ TEST(CatalogTest, RequestsExpireByAgeUnlessTheirObjectLives) {
                          Finished("r1n", PaddedId("d"), t0),
                          Finished("r2", "gone", t0 + absl::Seconds(1)),
                          Finished("r3", "gone", t0 + absl::Seconds(9)),
-                         Finished("running", "gone", absl::InfiniteFuture())};
+                         Running("running", "gone", t0)};
   catalog.Apply(change);
   EXPECT_THAT(catalog.ExpiredRequests(t0 + absl::Seconds(5), 100),
-              ElementsAre("r2"));
+              ElementsAre("r2", "running"));
   EXPECT_THAT(catalog.ExpiredRequests(t0 - absl::Seconds(5), 100), IsEmpty());
   // Too many: the oldest first, alive or not, but none that still runs.
   EXPECT_THAT(catalog.ExpiredRequests(t0 - absl::Seconds(5), 2),
               ElementsAre("r1", "r1n", "r2"));
 }
 
+// It was interrupted, and nobody came back to ask what became of it.
+TEST(CatalogTest, AnInterruptedRequestExpiresWhenItsObjectIsGone) {
+  Catalog catalog;
+  const absl::Time t0 = absl::UnixEpoch();
+  CatalogChange change;
+  change.put_containers = {Record("a", "web", 1)};
+  change.put_requests = {Running("old", PaddedId("a"), t0),
+                         Running("new", "gone", t0 + absl::Seconds(9))};
+  catalog.Apply(change);
+  EXPECT_THAT(catalog.ExpiredRequests(t0 + absl::Seconds(5), 100), IsEmpty());
+  CatalogChange erase;
+  erase.erase_containers = {PaddedId("a")};
+  catalog.Apply(erase);
+  EXPECT_THAT(catalog.ExpiredRequests(t0 + absl::Seconds(5), 100),
+              ElementsAre("old"));
+  erase.erase_requests = {"old"};
+  catalog.Apply(erase);
+  EXPECT_THAT(catalog.ExpiredRequests(t0 + absl::Seconds(5), 100), IsEmpty());
+}
+
 TEST(CatalogTest, AFinishedRequestReplacesTheRunningOne) {
   Catalog catalog;
   CatalogChange change;
-  change.put_requests = {Finished("r", "", absl::InfiniteFuture())};
+  change.put_requests = {Running("r", "", absl::UnixEpoch())};
   catalog.Apply(change);
   change.put_requests = {Finished("r", "", absl::UnixEpoch())};
   catalog.Apply(change);
