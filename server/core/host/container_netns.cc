@@ -3,15 +3,22 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
-#include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
 #include "runtime/cgroup/driver.h"
 
 namespace caisson::core {
+namespace {
+
+absl::Status Gone() {
+  return absl::NotFoundError("its first process is gone");
+}
+
+}  // namespace
 
 absl::StatusOr<base::UniqueFd> OpenNetns(
     const Places& places, std::string_view boot_id,
@@ -22,13 +29,19 @@ absl::StatusOr<base::UniqueFd> OpenNetns(
   }
   const std::string path = absl::StrCat("/proc/", pid, "/ns/net");
   base::UniqueFd netns(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!netns.is_valid()) return base::SyscallError("open", path);
+  if (!netns.is_valid()) {
+    return errno == ENOENT ? Gone() : base::SyscallError("open", path);
+  }
   // Asked for after the open: it was the container's then.
-  CAISSON_ASSIGN_OR_RETURN(
-      const std::vector<pid_t> members,
-      cgroup::ListPids(places.base.Container(container.id)));
-  if (std::find(members.begin(), members.end(), pid) == members.end()) {
-    return absl::NotFoundError("its first process is gone");
+  const absl::StatusOr<std::vector<pid_t>> members =
+      cgroup::ListPids(places.base.Container(container.id));
+  if (!members.ok()) {
+    const int err = base::ErrnoOf(members.status());
+    // The cgroup went with the process.
+    return err == ENOENT || err == ENODEV ? Gone() : members.status();
+  }
+  if (std::find(members->begin(), members->end(), pid) == members->end()) {
+    return Gone();
   }
   return netns;
 }
