@@ -44,7 +44,7 @@ grpc::ByteBuffer HeartbeatMessage() {
 }  // namespace
 
 SessionStream::Reactor* SessionStream::Start(
-    std::shared_ptr<SessionStream> stream) {
+    const std::shared_ptr<SessionStream>& stream) {
   stream->KeepUntilDone();
   absl::Status status = stream->door_.Authorize(stream->info().method);
   if (status.ok()) {

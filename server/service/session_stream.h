@@ -43,7 +43,7 @@ class SessionStream
   using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
   // Begins a stream that gRPC has just opened.
-  static Reactor* Start(std::shared_ptr<SessionStream> stream);
+  static Reactor* Start(const std::shared_ptr<SessionStream>& stream);
 
  protected:
   SessionStream(const Door& door, std::string_view method,
