@@ -41,6 +41,23 @@ absl::StatusOr<base::UniqueFd> OpenOwnNet() {
   return base::OpenAt(mount.get(), "sys/net", O_PATH | O_DIRECTORY);
 }
 
+absl::StatusOr<base::UniqueFd> OpenOwnNetIfAllowed() {
+  absl::StatusOr<base::UniqueFd> net = OpenOwnNet();
+  // Where it is not, everybody's is right too, only slower.
+  return net.ok() ? std::move(net) : OpenNet();
+}
+
+const absl::StatusOr<base::UniqueFd>& HostNet() {
+  static const auto& net =
+      *new absl::StatusOr<base::UniqueFd>(OpenOwnNetIfAllowed());
+  return net;
+}
+
+std::string WithoutLineFeed(std::string value) {
+  while (!value.empty() && value.back() == '\n') value.pop_back();
+  return value;
+}
+
 // Below net/, whose descriptor is given.
 absl::Status WriteBelow(int net_fd, std::span<const Sysctl> sysctls) {
   base::UniqueFd directory;
@@ -100,16 +117,27 @@ absl::StatusOr<std::string> ReadSysctl(std::string_view key) {
   CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(key));
   CAISSON_ASSIGN_OR_RETURN(std::string value,
                            base::ReadFileToString(path, kMaxValueBytes));
-  while (!value.empty() && value.back() == '\n') value.pop_back();
-  return value;
+  return WithoutLineFeed(std::move(value));
+}
+
+absl::StatusOr<std::string> ReadHostSysctl(std::string_view key) {
+  CAISSON_ASSIGN_OR_RETURN(const std::string path, SysctlPath(key));
+  const absl::StatusOr<base::UniqueFd>& net = HostNet();
+  CAISSON_RETURN_IF_ERROR(net.status());
+  absl::StatusOr<std::string> value = base::ReadFileToStringAt(
+      net->get(), path.substr(sizeof(kNet) - 1), kMaxValueBytes);
+  if (!value.ok()) return base::Annotate(value.status(), key);
+  return WithoutLineFeed(*std::move(value));
+}
+
+absl::Status WriteHostSysctl(const Sysctl& sysctl) {
+  const absl::StatusOr<base::UniqueFd>& net = HostNet();
+  CAISSON_RETURN_IF_ERROR(net.status());
+  return WriteBelow(net->get(), {&sysctl, 1});
 }
 
 absl::Status SysctlWriter::Renew() {
-  absl::StatusOr<base::UniqueFd> net = OpenOwnNet();
-  // Where that is not allowed, everybody's is right too, only slower.
-  if (!net.ok()) net = OpenNet();
-  CAISSON_RETURN_IF_ERROR(net.status());
-  net_ = *std::move(net);
+  CAISSON_ASSIGN_OR_RETURN(net_, OpenOwnNetIfAllowed());
   uses_left_ = kUses;
   return absl::OkStatus();
 }

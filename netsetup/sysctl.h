@@ -37,11 +37,18 @@ absl::Status WriteSysctls(std::span<const Sysctl> sysctls);
 // Without the line feed at its end.
 absl::StatusOr<std::string> ReadSysctl(std::string_view key);
 
-// WriteSysctls for many namespaces, one after the other. A procfs has one
-// directory entry for the net/ipv4 of each namespace, and the kernel goes
-// through all that were ever asked for to find one: after a thousand that takes
-// longer than all else of an attachment. So this one has a procfs of its own,
-// which is mounted nowhere, and a fresh one now and then.
+// A procfs has one directory entry for the net/ipv4 of each namespace, and the
+// kernel goes through all that were ever asked for to find one: after a
+// thousand, whoever asked for them, that takes longer than all else of an
+// attachment. What follows has a procfs of its own, which is mounted nowhere.
+
+// ReadSysctl and WriteSysctl for threads that are in the namespace in which the
+// process began: for what every attachment asks there.
+absl::StatusOr<std::string> ReadHostSysctl(std::string_view key);
+absl::Status WriteHostSysctl(const Sysctl& sysctl);
+
+// WriteSysctls for many namespaces, one after the other: with a fresh procfs
+// now and then.
 class SysctlWriter {
  public:
   absl::Status Write(std::span<const Sysctl> sysctls);

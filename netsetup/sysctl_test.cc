@@ -1,5 +1,6 @@
 #include "netsetup/sysctl.h"
 
+#include <cerrno>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -9,6 +10,8 @@
 namespace caisson::netsetup {
 namespace {
 
+using base::ErrnoIs;
+using base::IsOk;
 using base::IsOkAndHolds;
 using base::StatusIs;
 
@@ -32,6 +35,17 @@ TEST(SysctlTest, WhatIsNotBelowNetOrClimbsIsRefused) {
 TEST(SysctlTest, OfManyOneThatClimbsIsRefused) {
   const Sysctl climbs = {.key = "net/../kernel/hostname", .value = "x"};
   EXPECT_THAT(WriteSysctls({&climbs, 1}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST(SysctlTest, TheHostsAreThoseOfItsOwnNamespace) {
+  const auto value = ReadSysctl("net/ipv4/ip_forward");
+  ASSERT_THAT(value, IsOk());
+  EXPECT_THAT(ReadHostSysctl("net/ipv4/ip_forward"), IsOkAndHolds(*value));
+  EXPECT_THAT(ReadHostSysctl("net/ipv4/nothing"), ErrnoIs(ENOENT));
+  EXPECT_THAT(WriteHostSysctl({.key = "net/ipv4/nothing", .value = "1"}),
+              ErrnoIs(ENOENT));
+  EXPECT_THAT(ReadHostSysctl("net/../kernel/hostname"),
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 

@@ -22,7 +22,7 @@ constexpr char kForward6[] = "net/ipv6/conf/all/forwarding";
 
 // One that this kernel does not have, or whose link is gone, is left out.
 absl::Status AddSysctl(const std::string& key, Observed* observed) {
-  absl::StatusOr<std::string> value = ReadSysctl(key);
+  absl::StatusOr<std::string> value = ReadHostSysctl(key);
   if (base::ErrnoOf(value.status()) == ENOENT) return absl::OkStatus();
   if (!value.ok()) return value.status();
   observed->sysctls[key] = *std::move(value);

@@ -22,12 +22,12 @@ absl::Status BorrowedBridges::AllowLoopback(const EndpointRef& ref) const {
   if (!sysctl.has_value()) return absl::OkStatus();
   if (!ref.network->spec->interface.empty()) {
     CAISSON_ASSIGN_OR_RETURN(const std::string value,
-                             netsetup::ReadSysctl(sysctl->key));
+                             netsetup::ReadHostSysctl(sysctl->key));
     // By us, or by who made it: then it stays so.
     if (value == sysctl->value) return absl::OkStatus();
     CAISSON_RETURN_IF_ERROR(Remember(ref.network->id));
   }
-  return netsetup::WriteSysctl(*sysctl);
+  return netsetup::WriteHostSysctl(*sysctl);
 }
 
 absl::Status BorrowedBridges::Remember(const std::string& network_id) const {
@@ -48,7 +48,7 @@ absl::Status BorrowedBridges::Restore(
       network.loopback_boot_id != boot_id_) {
     return absl::OkStatus();
   }
-  const absl::Status status = netsetup::WriteSysctl(
+  const absl::Status status = netsetup::WriteHostSysctl(
       {.key = base::StrCat("net/ipv4/conf/", network.spec->interface,
                            "/route_localnet"),
        .value = "0"});

@@ -59,9 +59,9 @@ SocketAddress AddressOf(const netsetup::IpAddress& address, int port) {
 
 // Whether everybody may bind to what the host does not have.
 bool BindsToAll(int family) {
-  const auto value =
-      netsetup::ReadSysctl(family == AF_INET6 ? "net/ipv6/ip_nonlocal_bind"
-                                              : "net/ipv4/ip_nonlocal_bind");
+  const auto value = netsetup::ReadHostSysctl(
+      family == AF_INET6 ? "net/ipv6/ip_nonlocal_bind"
+                         : "net/ipv4/ip_nonlocal_bind");
   return value.ok() && *value != "0";
 }
 
