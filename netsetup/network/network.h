@@ -59,7 +59,10 @@ struct Network {
   bool internal = false;
   // Endpoints do not see each other (driver bridge).
   bool isolate_endpoints = false;
-  bool multicast_snooping = true;
+  // Of a bridge of our own. Off: while nobody on a bridge sends queries it
+  // floods multicast with it as well, and then each new port begins the timers
+  // of all others anew (br_port_state_selection).
+  bool multicast_snooping = false;
   MacvlanMode macvlan_mode = MacvlanMode::kBridge;
   IpvlanMode ipvlan_mode = IpvlanMode::kL2;
 
