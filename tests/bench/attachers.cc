@@ -129,6 +129,11 @@ absl::StatusOr<Attacher> OpenOwn(const OwnOptions& options) {
                                                        int netns_fd) {
     return network->Detach((*endpoints)[number], how, netns_fd);
   };
+  if (options.how == netsetup::DetachHow::kNamespaceEnds) {
+    out.end = [network, endpoints](int number, int netns_fd) {
+      return network->End((*endpoints)[number], netns_fd);
+    };
+  }
   return out;
 }
 
@@ -143,7 +148,8 @@ absl::StatusOr<Attacher> OpenCni(const std::string& directory,
       .attach = [cni](int number,
                       int netns_fd) { return cni->Attach(number, netns_fd); },
       .detach = [cni](int number,
-                      int netns_fd) { return cni->Detach(number, netns_fd); }};
+                      int netns_fd) { return cni->Detach(number, netns_fd); },
+      .end = {}};
 }
 
 absl::StatusOr<Attacher> OpenNetavark(const std::string& program) {
@@ -161,7 +167,8 @@ absl::StatusOr<Attacher> OpenNetavark(const std::string& program) {
                   .detach =
                       [call](int number, int netns_fd) {
                         return call("teardown", number, netns_fd);
-                      }};
+                      },
+                  .end = {}};
 }
 
 }  // namespace caisson::bench

@@ -22,6 +22,8 @@ struct Attacher {
   std::string name;
   std::function<absl::Status(int number, int netns_fd)> attach;
   std::function<absl::Status(int number, int netns_fd)> detach;
+  // What a detach leaves to the end of the namespace; may be empty.
+  std::function<absl::Status(int number, int netns_fd)> end;
 };
 
 struct OwnOptions {

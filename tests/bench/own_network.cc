@@ -83,4 +83,10 @@ absl::Status OwnNetwork::Detach(const store::Endpoint& endpoint,
   return absl::OkStatus();
 }
 
+absl::Status OwnNetwork::End(const store::Endpoint& endpoint, int netns_fd) {
+  return lane_->Detach(
+      {.network = network_, .endpoint = endpoint, .container_id = network_->id},
+      netsetup::DetachHow::kNow, netns_fd);
+}
+
 }  // namespace caisson::bench

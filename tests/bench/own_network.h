@@ -32,6 +32,8 @@ class OwnNetwork {
                                          std::vector<spec::PortMapping> ports);
   absl::Status Detach(const store::Endpoint& endpoint, netsetup::DetachHow how,
                       int netns_fd = -1);
+  // As the end of the namespace does for one that was detached before it.
+  absl::Status End(const store::Endpoint& endpoint, int netns_fd);
 
  private:
   OwnNetwork(store::NetworkPtr network,
