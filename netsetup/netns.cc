@@ -29,6 +29,7 @@ using base::StrCat;
 using base::SyscallError;
 
 constexpr char kOwnNetns[] = "/proc/thread-self/ns/net";
+constexpr char kHourMs[] = "3600000";
 constexpr size_t kMaxPinName = 255;
 // Somebody may mount as fast as we take away.
 constexpr int kMaxStackedMounts = 64;
@@ -126,7 +127,7 @@ absl::StatusOr<Netns> CurrentNetns() {
   return netns;
 }
 
-std::vector<Sysctl> DefaultSysctls() {
+std::vector<Sysctl> DefaultSysctls(Reports reports) {
   std::vector<Sysctl> sysctls = {
       {"net/ipv4/conf/default/arp_notify", "1"},
       {"net/ipv4/conf/default/rp_filter", "2"},
@@ -141,6 +142,10 @@ std::vector<Sysctl> DefaultSysctls() {
     sysctls.push_back({folder + "dad_transmits", "0"});
   }
   sysctls.push_back({"net/ipv6/conf/default/ndisc_notify", "1"});
+  if (reports == Reports::kOnce) {
+    sysctls.push_back(
+        {"net/ipv6/conf/default/mldv2_unsolicited_report_interval", kHourMs});
+  }
   return sysctls;
 }
 

@@ -48,7 +48,13 @@ absl::StatusOr<Netns> CurrentNetns();
 // What every container's namespace has before its first link: addresses are
 // usable at once (no duplicate address detection), none is taken from router
 // advertisements, and a changed address is announced.
-std::vector<Sysctl> DefaultSysctls();
+// `reports`: who hears on its links which multicast groups its programs join.
+// Twice within a second is how hosts say it, for those who missed it (RFC 3810,
+// 9.11). At bridges of ours nobody listens, but each report goes to each port:
+// with a thousand of them that takes longer than all else of an attachment. For
+// kOnce the second one comes within an hour.
+enum class Reports : uint8_t { kTwice, kOnce };
+std::vector<Sysctl> DefaultSysctls(Reports reports = Reports::kTwice);
 
 // The same for a namespace in which programs live already: what is not as a new
 // namespace has it was set by somebody and stays, and so do the keys in `kept`.

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 
 #include "netsetup/ipam/subnet.h"
+#include "netsetup/netns.h"
 #include "runtime/base/random_id.h"
 #include "runtime/base/status_macros.h"
 #include "server/core/network/port_probe.h"
@@ -67,7 +68,8 @@ absl::StatusOr<store::Endpoint> OwnNetwork::Attach(
   }
   CAISSON_ASSIGN_OR_RETURN(const core::Reservation reservation,
                            book_.Reserve(wanted, "network"));
-  CAISSON_RETURN_IF_ERROR(lane_->Prepare(netns_fd));
+  CAISSON_RETURN_IF_ERROR(lane_->Prepare(
+      netns_fd, netsetup::DefaultSysctls(netsetup::Reports::kOnce)));
   return lane_->Attach({.network = network_,
                         .endpoint = reservation.endpoints.front(),
                         .container_id = network_->id},

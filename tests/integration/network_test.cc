@@ -74,6 +74,34 @@ TEST_F(NetworkTest, OfAPairOfLinksOneIsHereAndOneInside) {
   }
 }
 
+// Where nobody but us has ports, nobody listens to a second report.
+TEST_F(NetworkTest, GroupsAreReportedOnceOnABridgeOfOurs) {
+  MakeLan("lan", 1);
+  Shell(Host(), "ip link add br9 type bridge && ip link set br9 up");
+  v1::NetworkSpec theirs = NetworkOf("theirs", {"10.79.9.0/24"});
+  theirs.set_interface("br9");
+  MakeNetwork(theirs);
+  const auto interval = [](const v1::Container& container) {
+    return Run(Inside(container), {"cat",
+                                   "/proc/sys/net/ipv6/conf/eth0/"
+                                   "mldv2_unsolicited_report_interval"});
+  };
+  const std::string usual = Run(
+      Host(),
+      {"cat", "/proc/sys/net/ipv6/conf/br9/mldv2_unsolicited_report_interval"});
+  const v1::Container ours = CreateAndStart(AttachedSpec({"lan"}));
+  EXPECT_EQ(interval(ours), "3600000\n");
+  EXPECT_EQ(interval(CreateAndStart(AttachedSpec({"theirs"}))), usual);
+  EXPECT_EQ(interval(CreateAndStart(AttachedSpec({"lan", "theirs"}))), usual);
+  const nlohmann::json bridge =
+      Json(Host(), {"ip", "-j", "-d", "link", "show", "type", "bridge", "dev",
+                    StrCat("cb", GetNetwork("lan").id().substr(0, 10))});
+  EXPECT_EQ(bridge[0]["linkinfo"]["info_data"]["mcast_snooping"], 0);
+  DeleteAll();
+  EXPECT_THAT(DeleteNetwork("theirs"), IsOk());
+  Run(Host(), {"ip", "link", "del", "br9"});
+}
+
 TEST_F(NetworkTest, EachHasRoutesFirewallAndPortsOfItsOwn) {
   MakeLan("lan", 1);
   const v1::Container a = StartServer("a", AttachedSpec({"lan"}));

@@ -1,5 +1,6 @@
 #include "server/core/network/host_values.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 
+#include "netsetup/netns.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/str_cat.h"
 
@@ -100,6 +102,21 @@ absl::StatusOr<nft::Protocol> ProtocolOf(std::string_view name) {
 bool IsFiltered(const store::NetworkRecord& record) {
   const std::string& driver = record.spec->driver;
   return driver.empty() || driver == "bridge" || driver == "ptp";
+}
+
+std::vector<netsetup::Sysctl> NamespaceSysctls(
+    const store::Catalog& catalog,
+    const std::vector<store::Endpoint>& endpoints) {
+  const bool all_end_here = std::all_of(
+      endpoints.begin(), endpoints.end(), [&](const store::Endpoint& endpoint) {
+        const store::NetworkPtr network =
+            catalog.NetworkById(endpoint.network_id);
+        // A bridge of somebody else may have the world at another port.
+        return network != nullptr && IsFiltered(*network) &&
+               network->spec->interface.empty();
+      });
+  return netsetup::DefaultSysctls(all_end_here ? netsetup::Reports::kOnce
+                                               : netsetup::Reports::kTwice);
 }
 
 bool WantsSubnet(const spec::NetworkSpec& spec) {

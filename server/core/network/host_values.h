@@ -17,6 +17,7 @@
 #include "netsetup/nft/element.h"
 #include "netsetup/nft/ruleset.h"
 #include "netsetup/sysctl.h"
+#include "server/store/catalog.h"
 #include "server/store/records.h"
 
 namespace caisson::core {
@@ -59,6 +60,11 @@ absl::StatusOr<netsetup::ipam::Lease> LeaseOf(const store::LeaseRow& row);
 
 // Whether its connections pass the host's firewall.
 bool IsFiltered(const store::NetworkRecord& record);
+// What the namespace of a container with these endpoints has before its first
+// link (netsetup::DefaultSysctls).
+std::vector<netsetup::Sysctl> NamespaceSysctls(
+    const store::Catalog& catalog,
+    const std::vector<store::Endpoint>& endpoints);
 // Whether it has subnets if nobody names one.
 bool WantsSubnet(const spec::NetworkSpec& spec);
 

@@ -138,9 +138,9 @@ void NetworkExplainer::WriteFiles(const NameFiles& files) {
   }
 }
 
-void NetworkExplainer::Prepare() {
+void NetworkExplainer::Prepare(const std::vector<netsetup::Sysctl>& sysctls) {
   netsetup::Plan plan;
-  for (const netsetup::Sysctl& sysctl : netsetup::DefaultSysctls()) {
+  for (const netsetup::Sysctl& sysctl : sysctls) {
     plan.push_back({"container", netsetup::SetSysctl{sysctl}});
   }
   AddPlan("", plan, &WhyNothing);

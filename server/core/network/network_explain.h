@@ -15,6 +15,7 @@
 #include "netsetup/dns/zone.h"
 #include "netsetup/network/plan.h"
 #include "netsetup/nft/element.h"
+#include "netsetup/sysctl.h"
 #include "runtime/spec/spec.h"
 #include "server/core/network/name_files.h"
 #include "server/core/network/network_lane.h"
@@ -50,7 +51,7 @@ class NetworkExplainer {
   // --- Of a start.
   void WriteFiles(const NameFiles& files);
   // As NetworkLane::Prepare.
-  void Prepare();
+  void Prepare(const std::vector<netsetup::Sysctl>& sysctls);
   // As NetworkLane::Make. `servers` are where its names are answered for.
   absl::Status Make(const store::NetworkRecord& network, Reserved reserved,
                     const std::vector<std::string>& servers);

@@ -162,8 +162,8 @@ void NetworkLane::ForgetFlows(const netsetup::FlowFilter& filter) {
                     "connections that nobody answers end by themselves");
 }
 
-absl::Status NetworkLane::Prepare(int netns_fd) {
-  const std::vector<netsetup::Sysctl> sysctls = netsetup::DefaultSysctls();
+absl::Status NetworkLane::Prepare(
+    int netns_fd, const std::vector<netsetup::Sysctl>& sysctls) {
   return SetupFailed(netsetup::RunInNetns(
       netns_fd, [this, &sysctls]() { return sysctls_.Write(sysctls); }));
 }

@@ -60,10 +60,10 @@ class NetworkLane {
   absl::StatusOr<HostView> Look() const;
 
   // Before the first endpoint of a namespace: how its links shall behave
-  // (netsetup::DefaultSysctls).
-  absl::Status Prepare(int netns_fd);
-  // The same where programs may have run: what they have set, or their spec
-  // has, stays.
+  // (NamespaceSysctls).
+  absl::Status Prepare(int netns_fd,
+                       const std::vector<netsetup::Sysctl>& sysctls);
+  // Where programs may have run: what they have set, or their spec has, stays.
   static absl::Status PrepareRunning(int netns_fd,
                                      const spec::ContainerSpec& spec);
   // Returns the endpoint as it became, or leaves nothing of it.

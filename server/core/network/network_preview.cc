@@ -46,7 +46,8 @@ absl::StatusOr<StartExplanation> Networks::ExplainStartNow(
   explainer.WriteFiles(BuildNameFiles(subject.effective, live.endpoints,
                                       ReadHostResolver(),
                                       NameServersOf(live.endpoints)));
-  explainer.Prepare();
+  explainer.Prepare(
+      NamespaceSysctls(options_.store->catalog(), live.endpoints));
   for (const store::Endpoint& endpoint : live.endpoints) {
     CAISSON_ASSIGN_OR_RETURN(const EndpointRef ref,
                              RefOf(subject.container_id, endpoint));

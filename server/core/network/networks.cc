@@ -388,7 +388,9 @@ void Networks::Attach(
       const bool runs = row != nullptr &&
                         row->status.state == store::ContainerState::kRunning;
       ready = runs ? NetworkLane::PrepareRunning(netns.get(), *row->spec)
-                   : lane_->Prepare(netns.get());
+                   : lane_->Prepare(netns.get(),
+                                    NamespaceSysctls(options_.store->catalog(),
+                                                     endpoints));
     }
     absl::StatusOr<Endpoints> done =
         ready.ok() ? AttachAll(container_id, endpoints, netns.get())
