@@ -246,24 +246,13 @@ class Applier {
       status = move();
     }
     CAISSON_RETURN_IF_ERROR(status);
-    const auto change = [&](const LinkChange& rest) {
-      if (rest == LinkChange{}) return absl::OkStatus();
-      return PlaceOf(netns).socket->Request(
-          BuildChangeLink({.name = op.old_name}, rest), "set link",
-          op.old_name);
-    };
-    // Before it comes up and makes one; the kernel forgets it with a move.
-    LinkChange first;
-    if (before.address_generation == AddressGeneration::kNone ||
-        before.address_generation == AddressGeneration::kRandom) {
-      first.address_generation = before.address_generation;
-    }
-    CAISSON_RETURN_IF_ERROR(change(first));
     LinkChange rest;
     if (moved.mac != before.mac) rest.mac = before.mac;
     if (moved.mtu != before.mtu) rest.mtu = before.mtu;
     if (before.up) rest.up = true;
-    return change(rest);
+    if (rest == LinkChange{}) return absl::OkStatus();
+    return PlaceOf(netns).socket->Request(
+        BuildChangeLink({.name = op.old_name}, rest), "set link", op.old_name);
   }
 
   absl::Status RunSysctl(size_t at, const Sysctl& sysctl) {

@@ -88,8 +88,7 @@ DeviceState StateOf(const Link& device) {
           .group = device.group,
           .up = device.up,
           .alias = device.alias,
-          .alternative_names = device.alternative_names,
-          .address_generation = device.address_generation};
+          .alternative_names = device.alternative_names};
 }
 
 MacAddress MacOf(std::string_view role, std::string_view id) {

@@ -152,22 +152,6 @@ TEST(PlanDeviceTest, AtHomeItBecomesWhatItWas) {
               IsOkAndHolds(IsEmpty()));
 }
 
-TEST(PlanDeviceTest, ItMakesNoAddressThatItDidNotMakeBefore) {
-  const Network network = NetworkOf(Driver::kHostDevice);
-  Endpoint endpoint = TestEndpoint();
-  Link link = Device();
-  link.up = false;
-  endpoint.device->address_generation = AddressGeneration::kNone;
-  EXPECT_THAT(
-      Lines(PlanSettle(network, endpoint, Host({link}))),
-      ElementsAre("host: set link up0: no link-local address of its own",
-                  "host: set link up0: up"));
-  // Without its secret the kernel would refuse.
-  endpoint.device->address_generation = AddressGeneration::kStablePrivacy;
-  EXPECT_THAT(Lines(PlanSettle(network, endpoint, Host({link}))),
-              ElementsAre("host: set link up0: up"));
-}
-
 TEST(PlanDeviceTest, OneThatTheKernelBroughtBackGetsItsNameAgain) {
   const Network network = NetworkOf(Driver::kHostDevice);
   Link link = Device();

@@ -168,12 +168,11 @@ class AttachPlanner {
     CreateLink veth = Veth(mtu);
     veth.master = master;
     Host(std::move(veth));
-    Host(
-        ChangeLink{.link = host_link_,
-                   .change = {.up = true,
-                              .alias = tag_,
-                              .port = PortFor(network_, observed_),
-                              .address_generation = AddressGeneration::kNone}});
+    Host(ChangeLink{.link = host_link_,
+                    .change = {.up = true,
+                               .alias = tag_,
+                               .port = PortFor(network_, observed_),
+                               .no_address_generation = true}});
     FinishHostLink();
     RefuseLinkAddress();
     BringUpInside({});
@@ -193,11 +192,9 @@ class AttachPlanner {
     if (!observed_.Sysctl(kForward6).empty()) {
       Host(SetSysctl{{StrCat("net/ipv6/conf/", name, "/accept_ra"), "0"}});
     }
-    Host(
-        ChangeLink{.link = host_link_,
-                   .change = {.up = true,
-                              .alias = tag_,
-                              .address_generation = AddressGeneration::kNone}});
+    Host(ChangeLink{
+        .link = host_link_,
+        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
     FinishHostLink();
     // See BridgeAddresses.
     if (network_.HasFamily(AF_INET6)) {
@@ -287,11 +284,9 @@ class AttachPlanner {
     Host(CreateLink{.link = {.name = ifb.name,
                              .kind = IfbOptions{},
                              .mac = MacOf("ifb", endpoint_.id)}});
-    Host(
-        ChangeLink{.link = ifb,
-                   .change = {.up = true,
-                              .alias = tag_,
-                              .address_generation = AddressGeneration::kNone}});
+    Host(ChangeLink{
+        .link = ifb,
+        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
     Host(SetRate{.link = ifb, .rate = *endpoint_.egress});
     Host(AddIngress{.link = host_link_});
     Host(RedirectIngress{.link = host_link_, .target = ifb});
@@ -303,9 +298,8 @@ class AttachPlanner {
   // rest. So the kernel makes none (told before "up", as it goes by the order
   // of messages), and AddLinkLocal adds one when nothing is left to be done.
   void RefuseLinkAddress() {
-    Inside(
-        ChangeLink{.link = inside_link_,
-                   .change = {.address_generation = AddressGeneration::kNone}});
+    Inside(ChangeLink{.link = inside_link_,
+                      .change = {.no_address_generation = true}});
   }
 
   // Where the network has no IPv6, its endpoints have none either.
