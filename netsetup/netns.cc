@@ -127,7 +127,7 @@ absl::StatusOr<Netns> CurrentNetns() {
   return netns;
 }
 
-std::vector<Sysctl> DefaultSysctls(Reports reports) {
+std::vector<Sysctl> DefaultSysctls(LinkEnds ends) {
   std::vector<Sysctl> sysctls = {
       {"net/ipv4/conf/default/arp_notify", "1"},
       {"net/ipv4/conf/default/rp_filter", "2"},
@@ -141,8 +141,10 @@ std::vector<Sysctl> DefaultSysctls(Reports reports) {
     sysctls.push_back({folder + "autoconf", "0"});
     sysctls.push_back({folder + "dad_transmits", "0"});
   }
-  sysctls.push_back({"net/ipv6/conf/default/ndisc_notify", "1"});
-  if (reports == Reports::kOnce) {
+  if (ends == LinkEnds::kAnywhere) {
+    sysctls.push_back({"net/ipv6/conf/default/ndisc_notify", "1"});
+  } else {
+    sysctls.push_back({"net/ipv6/conf/default/ndisc_notify", "0"});
     sysctls.push_back(
         {"net/ipv6/conf/default/mldv2_unsolicited_report_interval", kHourMs});
   }

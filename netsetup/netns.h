@@ -48,13 +48,16 @@ absl::StatusOr<Netns> CurrentNetns();
 // What every container's namespace has before its first link: addresses are
 // usable at once (no duplicate address detection), none is taken from router
 // advertisements, and a changed address is announced.
-// `reports`: who hears on its links which multicast groups its programs join.
-// Twice within a second is how hosts say it, for those who missed it (RFC 3810,
-// 9.11). At bridges of ours nobody listens, but each report goes to each port:
-// with a thousand of them that takes longer than all else of an attachment. For
-// kOnce the second one comes within an hour.
-enum class Reports : uint8_t { kTwice, kOnce };
-std::vector<Sysctl> DefaultSysctls(Reports reports = Reports::kTwice);
+//
+// `ends`: where its links end. At a bridge of ours what IPv6 says of itself
+// goes to each port, and with a thousand of them that takes longer than all
+// else of an attachment. There Announce (network/op.h) says what has to be
+// said, and nobody listens for multicast groups: for kOwnBridges the kernel
+// announces no IPv6 address, and a report of groups is repeated within an hour
+// instead of a second (RFC 3810, section 9.11). A link of another kind that
+// comes later finds it so: only its repetitions are late.
+enum class LinkEnds : uint8_t { kAnywhere, kOwnBridges };
+std::vector<Sysctl> DefaultSysctls(LinkEnds ends = LinkEnds::kAnywhere);
 
 // The same for a namespace in which programs live already: what is not as a new
 // namespace has it was set by somebody and stays, and so do the keys in `kept`.

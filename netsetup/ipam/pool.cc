@@ -135,6 +135,7 @@ void Pool::Expire(absl::Duration now) {
 
 std::vector<Lease> Pool::Recover(std::span<const Lease> rows,
                                  absl::Duration now) {
+  given_.Add(0, host_mask_);
   std::vector<Lease> dropped;
   for (const Lease& row : rows) {
     generation_ = std::max(generation_, row.generation);
@@ -232,7 +233,9 @@ absl::StatusOr<Lease> Pool::BeginRelease(const IpAddress& address,
   lease->state = LeaseState::kQuarantined;
   lease->quarantined_until = now + config_.quarantine;
   lease->generation = ++generation_;
-  releasing_.insert(ValueOf(address) & host_mask_);
+  const Offset offset = ValueOf(address) & host_mask_;
+  releasing_.insert(offset);
+  given_.Add(offset, offset);
   return *lease;
 }
 
@@ -260,6 +263,11 @@ void Pool::Restore(const IpAddress& address, std::optional<Lease> before) {
   if (!before) return Free(*offset);
   const Lease& lease = Hold(*offset, *std::move(before));
   if (lease.state == LeaseState::kQuarantined) Quarantine(*offset, lease);
+}
+
+bool Pool::WasGiven(const IpAddress& address) const {
+  const absl::StatusOr<Offset> offset = OffsetOf(address);
+  return offset.ok() && given_.Contains(*offset);
 }
 
 std::vector<Lease> Pool::TakeExpired(absl::Duration now) {

@@ -127,6 +127,9 @@ class Pool {
   Offset position() const { return cursor_; }
   void SetPosition(Offset position) { cursor_ = position; }
 
+  // Whether it was somebody's before, whose MAC others may still know. A pool
+  // that took over rows does not know who had which, so everything was.
+  bool WasGiven(const IpAddress& address) const;
   std::optional<Lease> Find(const IpAddress& address) const;
   // In the order of addresses.
   std::vector<Lease> Leases() const;
@@ -169,6 +172,8 @@ class Pool {
   // When a quarantine ends, by time; the generation tells whether it is still
   // the same one.
   absl::btree_map<std::pair<absl::Duration, uint64_t>, Offset> quarantines_;
+  // Of leases that were released; grows only.
+  Offsets given_;
   // Whose release was begun and is not finished.
   absl::btree_set<Offset> releasing_;
   std::vector<Lease> expired_;

@@ -50,6 +50,27 @@ TEST(PoolTest, GivesOutAllButNetworkGatewayAndBroadcast) {
   EXPECT_EQ(pool.Leases().size(), 5u);
 }
 
+TEST(PoolTest, KnowsWhatWasSomebodysBefore) {
+  Pool pool = Make(Small());
+  const IpAddress first = Address("10.0.0.2");
+  EXPECT_EQ(Next(&pool), "10.0.0.2");
+  EXPECT_FALSE(pool.WasGiven(first));
+  // Nobody used it.
+  pool.Restore(first, std::nullopt);
+  EXPECT_FALSE(pool.WasGiven(first));
+  ASSERT_THAT(pool.AllocateAt(first, "e", kStart), IsOk());
+  ASSERT_THAT(pool.Release(first, "e", kStart), IsOk());
+  EXPECT_TRUE(pool.WasGiven(first));
+  EXPECT_FALSE(pool.WasGiven(Address("10.0.0.3")));
+  // Also after its quarantine.
+  pool.TakeExpired(kStart + absl::Hours(1));
+  EXPECT_TRUE(pool.WasGiven(first));
+  Pool again = Make(Small());
+  again.Recover({}, kStart);
+  EXPECT_TRUE(again.WasGiven(Address("10.0.0.3")));
+  EXPECT_FALSE(again.WasGiven(Address("10.1.0.3")));
+}
+
 TEST(PoolTest, SubnetsWithoutBroadcastGiveOutAll) {
   Pool pair = Make({.subnet = *ParseIpPrefix("10.0.0.0/31")});
   EXPECT_EQ(Next(&pair), "10.0.0.0");

@@ -92,6 +92,7 @@ class Effect {
   void operator()(const SetRate&) {}
   void operator()(const AddIngress&) {}
   void operator()(const RedirectIngress&) {}
+  void operator()(const Announce&) {}
 
  private:
   Link* Find(const LinkRef& ref) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 
 #include "netsetup/addr.h"
+#include "netsetup/announce.h"
 #include "netsetup/link.h"
 #include "netsetup/netlink/net_error.h"
 #include "netsetup/netns.h"
@@ -28,6 +29,7 @@ namespace {
 bool IsAlone(const Op& op) {
   return std::holds_alternative<CreateLink>(op.action) ||
          std::holds_alternative<MoveLink>(op.action) ||
+         std::holds_alternative<Announce>(op.action) ||
          std::holds_alternative<SetSysctl>(op.action);
 }
 
@@ -94,6 +96,9 @@ class Applier {
     }
     if (const auto* move = std::get_if<MoveLink>(&op.action)) {
       return Fail(at, RunMove(at, *move));
+    }
+    if (const auto* announce = std::get_if<Announce>(&op.action)) {
+      return Fail(at, RunAnnounce(at, *announce));
     }
     if (const auto* sysctl = std::get_if<SetSysctl>(&op.action)) {
       return Fail(at, RunSysctl(at, sysctl->sysctl));
@@ -253,6 +258,18 @@ class Applier {
     if (rest == LinkChange{}) return absl::OkStatus();
     return PlaceOf(netns).socket->Request(
         BuildChangeLink({.name = op.old_name}, rest), "set link", op.old_name);
+  }
+
+  absl::Status RunAnnounce(size_t at, const Announce& op) {
+    const NetnsName& netns = plan_[at].netns;
+    CAISSON_ASSIGN_OR_RETURN(const int link, IndexOf(netns, op.link));
+    const Result forgotten = Send(
+        netns, BuildDeleteNeighbour({.link = link, .address = op.address}));
+    if (forgotten.ack.error != ENOENT) {
+      CAISSON_RETURN_IF_ERROR(StatusOf(at, forgotten));
+    }
+    return Inside(netns,
+                  [&] { return SendAnnouncement(link, op.address, op.mac); });
   }
 
   absl::Status RunSysctl(size_t at, const Sysctl& sysctl) {

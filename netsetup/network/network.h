@@ -59,10 +59,6 @@ struct Network {
   bool internal = false;
   // Endpoints do not see each other (driver bridge).
   bool isolate_endpoints = false;
-  // Of a bridge of our own. Off: while nobody on a bridge sends queries it
-  // floods multicast with it as well, and then each new port begins the timers
-  // of all others anew (br_port_state_selection).
-  bool multicast_snooping = false;
   MacvlanMode macvlan_mode = MacvlanMode::kBridge;
   IpvlanMode ipvlan_mode = IpvlanMode::kL2;
 
@@ -108,6 +104,9 @@ struct Endpoint {
   MacAddress mac;
   // With the length of the subnet that each is in.
   std::vector<IpPrefix> addresses;
+  // Others may know another owner of one of them. Where others than we give
+  // out addresses (any but a bridge of our own) that is so anyway.
+  bool announce = false;
   // Whether the gateways of the subnets become default routes, and how they
   // rank; 0: the kernel's default.
   bool default_route = true;

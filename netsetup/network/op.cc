@@ -55,6 +55,7 @@ struct Verb {
   std::string operator()(const RedirectIngress&) const {
     return "redirect ingress";
   }
+  std::string operator()(const Announce&) const { return "announce"; }
   std::string operator()(const SetSysctl&) const { return "write sysctl"; }
 };
 
@@ -111,6 +112,10 @@ struct Object {
   }
   std::string operator()(const RedirectIngress& op) const {
     return StrCat("of ", NameOf(op.link), " to ", NameOf(op.target));
+  }
+  std::string operator()(const Announce& op) const {
+    return StrCat(op.address.ToString(), " at ", op.mac.ToString(), " on ",
+                  NameOf(op.link));
   }
   std::string operator()(const SetSysctl& op) const {
     return StrCat(op.sysctl.key, " = ", op.sysctl.value);

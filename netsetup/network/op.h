@@ -106,6 +106,14 @@ struct RedirectIngress {
   LinkRef target;
   bool operator==(const RedirectIngress&) const = default;
 };
+// For who may know another owner of the address: the namespace of the op
+// forgets it, and the others on the link are told. Needs no way back.
+struct Announce {
+  LinkRef link;
+  IpAddress address;
+  MacAddress mac;
+  bool operator==(const Announce&) const = default;
+};
 // Undone by writing what was there before.
 struct SetSysctl {
   Sysctl sysctl;
@@ -115,7 +123,8 @@ struct SetSysctl {
 using Action =
     std::variant<CreateLink, ChangeLink, MoveLink, AddAlternativeName,
                  RemoveAlternativeName, DeleteGroup, AddAddress, AddRoute,
-                 DeleteRoute, SetRate, AddIngress, RedirectIngress, SetSysctl>;
+                 DeleteRoute, SetRate, AddIngress, RedirectIngress, Announce,
+                 SetSysctl>;
 
 struct Op {
   // Where it is done.

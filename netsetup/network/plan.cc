@@ -94,10 +94,12 @@ void FinishBridge(std::string_view instance, const Network& network,
 
 void CreateBridge(std::string_view instance, const Network& network,
                   const Observed& observed, Plan* plan) {
-  NewLink link = {
-      .name = BridgeName(network),
-      .kind = BridgeOptions{.multicast_snooping = network.multicast_snooping},
-      .mac = MacOf("bridge", network.id)};
+  // While nobody on a bridge sends queries it floods multicast with snooping as
+  // well, and then each new port begins the timers of all others anew
+  // (br_port_state_selection).
+  NewLink link = {.name = BridgeName(network),
+                  .kind = BridgeOptions{.multicast_snooping = false},
+                  .mac = MacOf("bridge", network.id)};
   plan->push_back({"", CreateLink{.link = std::move(link)}});
   FinishBridge(instance, network, nullptr, observed, plan);
 }

@@ -168,18 +168,21 @@ class AttachPlanner {
     CreateLink veth = Veth(mtu);
     veth.master = master;
     Host(std::move(veth));
+    AddInsideIpv6();
     Host(ChangeLink{.link = host_link_,
                     .change = {.up = true,
                                .alias = tag_,
                                .port = PortFor(network_, observed_),
                                .no_address_generation = true}});
     FinishHostLink();
-    RefuseLinkAddress();
     BringUpInside({});
-    AddInsideAddresses();
+    AddInsideAddresses(AF_INET);
     AddGateways();
     FinishInside();
-    AddLinkLocal();
+    if (endpoint_.announce || !network_.has_own_bridge()) {
+      // From the host, whose ports forward already.
+      AnnounceAddresses("", master, MacFor(network_, endpoint_));
+    }
     return absl::OkStatus();
   }
 
@@ -210,7 +213,7 @@ class AttachPlanner {
       Host(AddRoute{.link = host_link_,
                     .route = {.destination = HostPrefix(address.address)}});
     }
-    RefuseLinkAddress();
+    AddLinkLocal();
     BringUpInside({});
     // Nobody but the gateway is on this link, whatever the subnet says.
     for (const IpPrefix& address : endpoint_.addresses) {
@@ -226,7 +229,6 @@ class AttachPlanner {
     }
     AddGateways();
     FinishInside();
-    AddLinkLocal();
   }
 
   absl::Status AttachAbove() {
@@ -246,9 +248,16 @@ class AttachPlanner {
         .inside = endpoint_.id,
         .parent = LinkRef{.index = parent->index, .name = parent->name}});
     BringUpInside({.alias = tag_});
-    AddInsideAddresses();
+    AddInsideAddresses(AF_INET);
+    AddInsideAddresses(AF_INET6);
     AddGateways();
     FinishInside();
+    const bool is_ipvlan = network_.driver == Driver::kIpvlan;
+    // Where packets are routed nobody asks for a MAC.
+    if (!is_ipvlan || network_.ipvlan_mode == IpvlanMode::kL2) {
+      AnnounceAddresses(endpoint_.id, inside_link_,
+                        is_ipvlan ? parent->mac : MacFor(network_, endpoint_));
+    }
     return absl::OkStatus();
   }
 
@@ -264,9 +273,12 @@ class AttachPlanner {
     if (network_.mtu > 0) change.mtu = network_.mtu;
     if (!endpoint_.mac.is_zero()) change.mac = endpoint_.mac;
     BringUpInside(change);
-    AddInsideAddresses();
+    AddInsideAddresses(AF_INET);
+    AddInsideAddresses(AF_INET6);
     AddGateways();
     FinishInside();
+    AnnounceAddresses(endpoint_.id, inside_link_,
+                      change.mac.value_or(device->mac));
     return absl::OkStatus();
   }
 
@@ -292,18 +304,21 @@ class AttachPlanner {
     Host(RedirectIngress{.link = host_link_, .target = ifb});
   }
 
-  // The link-local address that the kernel makes by itself when a link comes up
-  // is announced to every port of the bridge, several times, and meanwhile
-  // nobody else may change a link: with 1,000 ports that is longer than all the
-  // rest. So the kernel makes none (told before "up", as it goes by the order
-  // of messages), and AddLinkLocal adds one when nothing is left to be done.
-  void RefuseLinkAddress() {
-    Inside(ChangeLink{.link = inside_link_,
-                      .change = {.no_address_generation = true}});
+  // What IPv6 says of itself on a link that is up it says to every port of the
+  // bridge, and meanwhile nobody else may change a link: with 1,000 ports that
+  // is longer than all the rest. Of addresses that are there before, it tells
+  // in one report of their multicast groups, some time later.
+  void AddInsideIpv6() {
+    AddLinkLocal();
+    AddInsideAddresses(AF_INET6);
   }
 
-  // Where the network has no IPv6, its endpoints have none either.
+  // Ours in place of the kernel's, which makes one when the link comes up
+  // unless it was told before (it goes by the order of messages). Where the
+  // network has no IPv6, its endpoints have no such address either.
   void AddLinkLocal() {
+    Inside(ChangeLink{.link = inside_link_,
+                      .change = {.no_address_generation = true}});
     if (!network_.HasFamily(AF_INET6)) return;
     Inside(
         AddAddress{.link = inside_link_,
@@ -315,9 +330,20 @@ class AttachPlanner {
     Inside(ChangeLink{.link = inside_link_, .change = std::move(change)});
   }
 
-  void AddInsideAddresses() {
+  void AddInsideAddresses(int family) {
     for (const IpPrefix& address : endpoint_.addresses) {
+      if (address.address.family() != family) continue;
       Inside(AddAddress{.link = inside_link_, .prefix = address});
+    }
+  }
+
+  // From `netns`, where `link` is.
+  void AnnounceAddresses(const NetnsName& netns, const LinkRef& link,
+                         const MacAddress& mac) {
+    for (const IpPrefix& address : endpoint_.addresses) {
+      plan_.push_back(
+          {netns,
+           Announce{.link = link, .address = address.address, .mac = mac}});
     }
   }
 

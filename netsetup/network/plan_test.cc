@@ -10,12 +10,14 @@
 #include "gtest/gtest.h"
 
 #include "runtime/base/status_matchers.h"
+#include "runtime/base/str_cat.h"
 
 namespace caisson::netsetup {
 namespace {
 
 using base::IsOkAndHolds;
 using base::StatusIs;
+using base::StrCat;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -207,16 +209,16 @@ TEST(PlanAttachTest, AVethOnABridge) {
       ElementsAre(
           "host: create veth cvfedcba98765 with peer eth0 in the container, "
           "master cb0123456789, mtu 1450",
+          "container: set link eth0: no link-local address of its own",
+          "container: add address fe80::d6:c3ff:fedc:396f/64 to eth0",
+          "container: add address fd00:1::2/64 to eth0",
           "host: set link cvfedcba98765: up, tag "
           "'caisson:ab12:endpoint:fedcba9876543210fedcba9876543210', "
           "open to other ports, no link-local address of its own",
-          "container: set link eth0: no link-local address of its own",
           "container: set link eth0: up",
           "container: add address 10.1.0.2/24 to eth0",
-          "container: add address fd00:1::2/64 to eth0",
           "container: add route default via 10.1.0.1 on eth0",
-          "container: add route default (IPv6) via fd00:1::1 on eth0",
-          "container: add address fe80::d6:c3ff:fedc:396f/64 to eth0"));
+          "container: add route default (IPv6) via fd00:1::1 on eth0"));
   const auto& create = std::get<CreateLink>(plan[0].action);
   EXPECT_EQ(create.inside, kEndpoint);
   EXPECT_EQ(create.master->index, 7);
@@ -238,11 +240,12 @@ TEST(PlanAttachTest, WithoutIpv6TheLinkGetsNoAddressByItself) {
     CAISSON_ASSERT_OK_AND_ASSIGN(
         const Plan plan, PlanAttach(kInstance, network, endpoint, observed));
     const std::vector<std::string> lines = Lines(plan);
-    const auto up =
-        std::find(lines.begin(), lines.end(), "container: set link eth0: up");
-    ASSERT_NE(up, lines.end());
-    EXPECT_EQ(*std::prev(up),
-              "container: set link eth0: no link-local address of its own");
+    const auto refused =
+        std::find(lines.begin(), lines.end(),
+                  "container: set link eth0: no link-local address of its own");
+    ASSERT_NE(refused, lines.end());
+    EXPECT_THAT(std::vector<std::string>(refused, lines.end()),
+                Contains("container: set link eth0: up"));
     EXPECT_THAT(lines, Not(Contains(HasSubstr("add address fe80::"))));
   }
 }
@@ -259,7 +262,7 @@ TEST(PlanAttachTest, HairpinWhereBridgedPacketsOfEitherFamilyAreCalledFor) {
     CAISSON_ASSERT_OK_AND_ASSIGN(
         const Plan plan,
         PlanAttach(kInstance, network, TestEndpoint(), observed));
-    EXPECT_EQ(absl::StrContains(Lines(plan)[1], "hairpin"), !called.empty())
+    EXPECT_EQ(absl::StrContains(Lines(plan)[4], "hairpin"), !called.empty())
         << called;
   }
 }
@@ -283,22 +286,22 @@ TEST(PlanAttachTest, EverythingThatAnEndpointMayHave) {
       const Plan plan, PlanAttach(kInstance, network, endpoint, observed));
   const std::vector<std::string> lines = Lines(plan);
   ASSERT_THAT(lines, SizeIs(18));
-  EXPECT_THAT(lines[1], HasSubstr("isolated from other ports, hairpin"));
-  EXPECT_EQ(lines[2], "host: add alternative name web-eth3 to cvfedcba98765");
-  EXPECT_EQ(lines[3],
+  EXPECT_THAT(lines[4], HasSubstr("isolated from other ports, hairpin"));
+  EXPECT_EQ(lines[5], "host: add alternative name web-eth3 to cvfedcba98765");
+  EXPECT_EQ(lines[6],
             "host: limit rate of cvfedcba98765 to 1000000 bytes/s, burst "
             "131072");
-  EXPECT_EQ(lines[4], "host: create ifb cifedcba98765");
-  EXPECT_THAT(lines[5], HasSubstr("set link cifedcba98765: up, tag"));
-  EXPECT_THAT(lines[6], HasSubstr("limit rate of cifedcba98765 to 2000000"));
-  EXPECT_EQ(lines[7], "host: add ingress queue to cvfedcba98765");
-  EXPECT_EQ(lines[8],
+  EXPECT_EQ(lines[7], "host: create ifb cifedcba98765");
+  EXPECT_THAT(lines[8], HasSubstr("set link cifedcba98765: up, tag"));
+  EXPECT_THAT(lines[9], HasSubstr("limit rate of cifedcba98765 to 2000000"));
+  EXPECT_EQ(lines[10], "host: add ingress queue to cvfedcba98765");
+  EXPECT_EQ(lines[11],
             "host: redirect ingress of cvfedcba98765 to cifedcba98765");
-  EXPECT_EQ(lines[13],
+  EXPECT_EQ(lines[14],
             "container: add route default via 10.1.0.1 metric 7 on eth3");
-  EXPECT_EQ(lines[15],
-            "container: add route 172.16.0.0/12 via 10.1.0.9 on eth3");
   EXPECT_EQ(lines[16],
+            "container: add route 172.16.0.0/12 via 10.1.0.9 on eth3");
+  EXPECT_EQ(lines[17],
             "container: write sysctl net/ipv4/conf/eth3/forwarding = 1");
   EXPECT_EQ(
       std::get<VethOptions>(std::get<CreateLink>(plan[0].action).link.kind)
@@ -339,9 +342,8 @@ TEST(PlanAttachTest, TheDefaultRouteComesBackFromWhoGotIt) {
                                PlanAttach(kInstance, NetworkOf(Driver::kBridge),
                                           TestEndpoint(), observed));
   std::vector<std::string> lines = Lines(plan);
-  ASSERT_GT(lines.size(), 5u);
-  lines.erase(lines.begin(), lines.end() - 5);
-  lines.pop_back();  // the link-local address
+  ASSERT_GT(lines.size(), 4u);
+  lines.erase(lines.begin(), lines.end() - 4);
   EXPECT_THAT(
       lines,
       ElementsAre(
@@ -383,15 +385,40 @@ TEST(PlanAttachTest, PtpHasOnlyItsGatewayOnTheLink) {
           "host: add address 10.1.0.1/32 to cvfedcba98765",
           "host: add route 10.1.0.2/32 on cvfedcba98765",
           "container: set link eth0: no link-local address of its own",
+          "container: add address fe80::d6:c3ff:fedc:396f/64 to eth0",
           "container: set link eth0: up",
           "container: add address 10.1.0.2/32 to eth0",
           "container: add route 10.1.0.1/32 on eth0",
           "container: add route 10.1.0.0/24 via 10.1.0.1 on eth0",
-          "container: add route default via 10.1.0.1 on eth0",
-          "container: add address fe80::d6:c3ff:fedc:396f/64 to eth0"));
+          "container: add route default via 10.1.0.1 on eth0"));
+}
+
+TEST(PlanAttachTest, WhoMayKnowAnotherOwnerIsTold) {
+  Observed observed;
+  observed.links = {OwnBridge(), {.index = 5, .name = "br0", .kind = "bridge"}};
+  Network theirs = NetworkOf(Driver::kBridge);
+  theirs.interface = "br0";
+  Endpoint endpoint = TestEndpoint();
+  for (const bool is_ours : {true, false}) {
+    // Others give out addresses there too.
+    endpoint.announce = is_ours;
+    CAISSON_ASSERT_OK_AND_ASSIGN(
+        const Plan plan,
+        PlanAttach(kInstance, is_ours ? NetworkOf(Driver::kBridge) : theirs,
+                   endpoint, observed));
+    std::vector<std::string> lines = Lines(plan);
+    ASSERT_GT(lines.size(), 2u);
+    lines.erase(lines.begin(), lines.end() - 2);
+    const std::string where =
+        StrCat(" at ", MacOf("container", kEndpoint).ToString(), " on ",
+               is_ours ? kBridge : "br0");
+    EXPECT_THAT(lines, ElementsAre(StrCat("host: announce 10.1.0.2", where),
+                                   StrCat("host: announce fd00:1::2", where)));
+  }
 }
 
 TEST(PlanAttachTest, MacvlanAndIpvlanAreMadeInTheContainer) {
+  const std::string own = MacOf("container", kEndpoint).ToString();
   Observed observed;
   observed.links = {{.index = 5, .name = "up0"}};
   CAISSON_ASSERT_OK_AND_ASSIGN(
@@ -399,16 +426,22 @@ TEST(PlanAttachTest, MacvlanAndIpvlanAreMadeInTheContainer) {
                             TestEndpoint(), observed));
   EXPECT_THAT(
       Lines(plan),
-      ElementsAre("host: create macvlan eth0 in the container, above up0",
-                  "container: set link eth0: up, tag "
-                  "'caisson:ab12:endpoint:fedcba9876543210fedcba9876543210'",
-                  "container: add address 10.1.0.2/24 to eth0",
-                  "container: add address fd00:1::2/64 to eth0",
-                  "container: add route default via 10.1.0.1 on eth0",
-                  "container: add route default (IPv6) via fd00:1::1 on eth0"));
+      ElementsAre(
+          "host: create macvlan eth0 in the container, above up0",
+          "container: set link eth0: up, tag "
+          "'caisson:ab12:endpoint:fedcba9876543210fedcba9876543210'",
+          "container: add address 10.1.0.2/24 to eth0",
+          "container: add address fd00:1::2/64 to eth0",
+          "container: add route default via 10.1.0.1 on eth0",
+          "container: add route default (IPv6) via fd00:1::1 on eth0",
+          StrCat("container: announce 10.1.0.2 at ", own, " on eth0"),
+          StrCat("container: announce fd00:1::2 at ", own, " on eth0")));
+  observed.links[0].mac = *ParseMacAddress("02:00:00:00:00:05");
   CAISSON_ASSERT_OK_AND_ASSIGN(
       plan, PlanAttach(kInstance, NetworkOf(Driver::kIpvlan), TestEndpoint(),
                        observed));
+  EXPECT_EQ(Lines(plan).back(),
+            "container: announce fd00:1::2 at 02:00:00:00:00:05 on eth0");
   EXPECT_EQ(Lines(plan)[0],
             "host: create ipvlan eth0 in the container, above up0");
   // The kernel refuses any other MAC than the parent's.

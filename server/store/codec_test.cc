@@ -87,6 +87,7 @@ Endpoint FullEndpoint() {
   endpoint.addresses = {"10.1.0.2/16", "fd00::2/64"};
   endpoint.gateways = {"10.1.0.1", "fd00::1"};
   endpoint.aliases = {"db", "db.blue"};
+  endpoint.announce = true;
   endpoint.default_route = true;
   endpoint.never_default_route = true;
   endpoint.routes = {{"10.9.0.0/16", "10.1.0.9", 50}, {"10.8.0.0/16", "", 0}};

@@ -192,6 +192,7 @@ Json EncodeEndpoint(const Endpoint& endpoint) {
   Put(&json, "addresses", endpoint.addresses);
   Put(&json, "gateways", endpoint.gateways);
   Put(&json, "aliases", endpoint.aliases);
+  Put(&json, "announce", endpoint.announce ? 1 : 0);
   Put(&json, "default_route", endpoint.default_route ? 1 : 0);
   Put(&json, "never_default_route", endpoint.never_default_route ? 1 : 0);
   for (const spec::NetworkRoute& route : endpoint.routes) {
@@ -218,6 +219,7 @@ Endpoint DecodeEndpoint(const Json& json) {
   Get(json, "addresses", &endpoint.addresses);
   Get(json, "gateways", &endpoint.gateways);
   Get(json, "aliases", &endpoint.aliases);
+  Get(json, "announce", &endpoint.announce);
   Get(json, "default_route", &endpoint.default_route);
   Get(json, "never_default_route", &endpoint.never_default_route);
   ForEachItem(json, "routes", [&](const Json& item) {

@@ -48,6 +48,8 @@ struct Endpoint {
   std::vector<std::string> addresses;  // "10.1.0.2/16"
   std::vector<std::string> gateways;   // at most one of each family
   std::vector<std::string> aliases;
+  // Others may know another owner of one of the addresses.
+  bool announce = false;
   bool default_route = false;
   // The attachment said so: also when another network goes.
   bool never_default_route = false;

@@ -69,7 +69,7 @@ absl::StatusOr<store::Endpoint> OwnNetwork::Attach(
   CAISSON_ASSIGN_OR_RETURN(const core::Reservation reservation,
                            book_.Reserve(wanted, "network"));
   CAISSON_RETURN_IF_ERROR(lane_->Prepare(
-      netns_fd, netsetup::DefaultSysctls(netsetup::Reports::kOnce)));
+      netns_fd, netsetup::DefaultSysctls(netsetup::LinkEnds::kOwnBridges)));
   return lane_->Attach({.network = network_,
                         .endpoint = reservation.endpoints.front(),
                         .container_id = network_->id},

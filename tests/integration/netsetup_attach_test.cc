@@ -512,7 +512,7 @@ TEST_F(RootAttachTest, AFailureInsideOfABatchUndoesWhatCameAfterIt) {
   const Network network = NetworkOf(Driver::kBridge, 1);
   CAISSON_ASSERT_OK(host_->CreateNetwork(network));
   Endpoint endpoint = EndpointOf(network, 1, 2);
-  // Refused by the kernel, in the middle of the container's one batch.
+  // Refused by the kernel, in the middle of the container's second batch.
   endpoint.routes = {{.destination = *ParseIpPrefix("172.16.0.0/12"),
                       .gateway = *ParseIpAddress("192.0.2.9")},
                      {.destination = *ParseIpPrefix("172.32.0.0/16"),
@@ -521,7 +521,7 @@ TEST_F(RootAttachTest, AFailureInsideOfABatchUndoesWhatCameAfterIt) {
   const std::string before = HostState();
   const auto attached = host_->Attach(network, endpoint, netns.fd.get());
   EXPECT_THAT(attached, StatusIs(absl::StatusCode::kInvalidArgument,
-                                 HasSubstr("step 9 of 11: add route")));
+                                 HasSubstr("step 10 of 11: add route")));
   EXPECT_EQ(netsetup::NetErrorOf(attached.status()).ack.text,
             "Nexthop has invalid gateway");
   EXPECT_EQ(HostState(), before);

@@ -74,6 +74,30 @@ TEST_F(NetworkTest, OfAPairOfLinksOneIsHereAndOneInside) {
   }
 }
 
+// Who knew the last owner of an address would go on sending to its MAC, for up
+// to a minute.
+TEST_F(NetworkTest, AnAddressOfAnotherOwnerIsReachedAtOnce) {
+  MakeLan("lan", 1);
+  const v1::Container peer = CreateAndStart(AttachedSpec({"lan"}));
+  v1::ContainerSpec spec = AttachedSpec({"lan"});
+  Attachment(&spec, 0)->add_addresses("10.77.1.50");
+  Attachment(&spec, 0)->add_addresses("fd00:77:1::50");
+  std::set<std::string> macs;
+  for (const char* const name : {"first", "second"}) {
+    const v1::Container owner = StartServer(name, spec);
+    ASSERT_EQ(owner.status().networks_size(), 1);
+    macs.insert(owner.status().networks(0).mac());
+    for (const int family : {4, 6}) {
+      ExpectPing(Inside(peer), AddressOf(owner, family));
+      ExpectPing(Host(), AddressOf(owner, family));
+      ExpectAnswer(Inside(peer), "TCP", AddressOf(owner, family), 8000,
+                   StrCat(name, " ", AddressOf(peer, family)));
+    }
+    EXPECT_THAT(Delete(owner.id()), IsOk());
+  }
+  EXPECT_THAT(macs, ::testing::SizeIs(2));
+}
+
 // Where nobody but us has ports, nobody listens to a second report.
 TEST_F(NetworkTest, GroupsAreReportedOnceOnABridgeOfOurs) {
   MakeLan("lan", 1);

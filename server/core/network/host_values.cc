@@ -115,8 +115,8 @@ std::vector<netsetup::Sysctl> NamespaceSysctls(
         return network != nullptr && IsFiltered(*network) &&
                network->spec->interface.empty();
       });
-  return netsetup::DefaultSysctls(all_end_here ? netsetup::Reports::kOnce
-                                               : netsetup::Reports::kTwice);
+  return netsetup::DefaultSysctls(all_end_here ? netsetup::LinkEnds::kOwnBridges
+                                               : netsetup::LinkEnds::kAnywhere);
 }
 
 bool WantsSubnet(const spec::NetworkSpec& spec) {
@@ -171,6 +171,7 @@ absl::StatusOr<netsetup::Endpoint> HostEndpoint(
     CAISSON_ASSIGN_OR_RETURN(out.addresses.emplace_back(),
                              netsetup::ParseIpPrefix(address));
   }
+  out.announce = endpoint.announce;
   out.default_route = endpoint.default_route;
   for (const spec::NetworkRoute& route : endpoint.routes) {
     netsetup::Route one;

@@ -134,9 +134,12 @@ TEST_F(NetworkBookTest, AnAddressHasOneOwner) {
   const auto first = Reserve(wanted);
   ASSERT_TRUE(first.ok());
   EXPECT_THAT(first->endpoints[0].addresses, ElementsAre("10.1.0.9/24"));
+  EXPECT_FALSE(first->endpoints[0].announce);
   EXPECT_EQ(ReasonOf(Reserve(wanted).status()), "ADDRESS_IN_USE");
   book_.Release(first->endpoints);
-  EXPECT_TRUE(Reserve(wanted).ok()) << "who asks for it by name waits for none";
+  const auto second = Reserve(wanted);
+  ASSERT_TRUE(second.ok()) << "who asks for it by name waits for none";
+  EXPECT_TRUE(second->endpoints[0].announce);
 }
 
 TEST_F(NetworkBookTest, ReleasedAddressesRest) {

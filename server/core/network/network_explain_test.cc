@@ -127,10 +127,10 @@ TEST(NetworkExplainTest, AStartOnANetworkThatIsNotUp) {
           std::string("host: answer for names at 10.1.0.1"),
           std::string("host: create veth cvfedcba98765 with peer eth0 in the "
                       "container, master cb0123456789, mtu 1400"),
-          std::string("host: set link cvfedcba98765: up, tag ") + tag +
-              "', open to other ports, no link-local address of its own",
           std::string("container: set link eth0: no link-local address of its "
                       "own"),
+          std::string("host: set link cvfedcba98765: up, tag ") + tag +
+              "', open to other ports, no link-local address of its own",
           std::string("container: set link eth0: up"),
           std::string("container: add address 10.1.0.2/24 to eth0"),
           std::string("container: add route default via 10.1.0.1 on eth0"),

@@ -389,6 +389,7 @@ class NetworkBook::Reserving {
         RowOf(endpoint->network_id, lease.ok() ? *lease : pending));
     const IpPrefix prefix = {pending.address, pool.config().subnet.length};
     endpoint->addresses.push_back(prefix.ToString());
+    endpoint->announce = endpoint->announce || pool.WasGiven(pending.address);
     const std::string& gateway = entry.subnets[index].gateway;
     if (!gateway.empty()) endpoint->gateways.push_back(gateway);
   }
