@@ -141,6 +141,17 @@ std::optional<PortOptions> PortOf(const Attributes& info) {
       .hairpin = data.GetOr<uint8_t>(IFLA_BRPORT_MODE, 0) != 0};
 }
 
+// A link without IPv6 has no mode, and no address.
+AddressGeneration GenerationOf(const Attributes& attributes) {
+  static_assert(static_cast<int>(AddressGeneration::kRandom) ==
+                IN6_ADDR_GEN_MODE_RANDOM);
+  const uint8_t mode = attributes.Nested(IFLA_AF_SPEC)
+                           .Nested(AF_INET6)
+                           .GetOr<uint8_t>(IFLA_INET6_ADDR_GEN_MODE, 0);
+  return mode <= IN6_ADDR_GEN_MODE_RANDOM ? static_cast<AddressGeneration>(mode)
+                                          : AddressGeneration::kEui64;
+}
+
 // By IF_OPER_*.
 std::string_view StateName(uint8_t state) {
   constexpr std::string_view kStates[] = {
@@ -215,10 +226,11 @@ Message BuildChangeLink(const LinkRef& link, const LinkChange& change) {
   if (change.netns_fd >= 0) message.S32(IFLA_NET_NS_FD, change.netns_fd);
   if (change.new_index > 0) message.S32(IFLA_NEW_IFINDEX, change.new_index);
   if (change.port) PutPort(&message, *change.port);
-  if (change.no_address_generation) {
+  if (change.address_generation) {
     const Nest families(&message, IFLA_AF_SPEC);
     const Nest inet6(&message, AF_INET6);
-    message.U8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    message.U8(IFLA_INET6_ADDR_GEN_MODE,
+               static_cast<uint8_t>(*change.address_generation));
   }
   return message;
 }
@@ -289,6 +301,7 @@ absl::StatusOr<Link> ParseLink(const Reply& reply) {
   link.alias = attributes.Text(IFLA_IFALIAS);
   link.alternative_names =
       TextsOf(attributes.Bytes(IFLA_PROP_LIST), IFLA_ALT_IFNAME);
+  link.address_generation = GenerationOf(attributes);
   link.port = PortOf(link_info);
   link.counters = CountersOf(attributes);
   return link;

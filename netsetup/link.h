@@ -110,6 +110,17 @@ struct PortOptions {
   bool operator==(const PortOptions&) const = default;
 };
 
+// With less a link knows no IPv6 (RFC 8200, section 5).
+inline constexpr uint32_t kSmallestIpv6Mtu = 1280;
+// How a link gets its IPv6 link-local address (IFLA_INET6_ADDR_GEN_MODE):
+// IN6_ADDR_GEN_MODE_*, RFC 4291 appendix A, not at all, RFC 7217.
+enum class AddressGeneration : uint8_t {
+  kEui64,
+  kNone,
+  kStablePrivacy,
+  kRandom
+};
+
 // What is not set stays as it is.
 struct LinkChange {
   std::optional<bool> up;
@@ -122,8 +133,9 @@ struct LinkChange {
   std::optional<MacAddress> mac;
   // For a port of a bridge.
   std::optional<PortOptions> port;
-  // No IPv6 link-local address by itself.
-  bool no_address_generation = false;
+  // Of one that comes up the kernel makes the address first: a message earlier
+  // where the other side is up already.
+  std::optional<AddressGeneration> address_generation;
   // Into another namespace; with `name` under that name, with `new_index` under
   // that number: EBUSY, and nothing is moved, where another link has it. A name
   // that is taken is refused after the move (do_setlink).
@@ -166,6 +178,7 @@ struct Link {
   int parent = 0;
   std::string alias;
   std::vector<std::string> alternative_names;
+  AddressGeneration address_generation = AddressGeneration::kEui64;
   // Of a port of a bridge.
   std::optional<PortOptions> port;
   std::optional<LinkCounters> counters;

@@ -130,11 +130,11 @@ TEST(LinkTest, AChangeHasOnlyWhatIsAskedFor) {
 }
 
 TEST(LinkTest, PortOptionsAndAddressGenerationGoIntoTheirNests) {
-  const Message message =
-      BuildChangeLink({.index = 7}, {.up = true,
-                                     .alias = "caisson:x",
-                                     .port = PortOptions{.isolated = true},
-                                     .no_address_generation = true});
+  const Message message = BuildChangeLink(
+      {.index = 7}, {.up = true,
+                     .alias = "caisson:x",
+                     .port = PortOptions{.isolated = true},
+                     .address_generation = AddressGeneration::kNone});
   const Attributes link = LinkAttributes(message);
   EXPECT_EQ(link.Text(IFLA_IFALIAS), "caisson:x");
   const Attributes info = link.Nested(IFLA_LINKINFO);
@@ -185,6 +185,11 @@ TEST(LinkTest, ParsesWhatTheKernelSays) {
     const Nest names(&message, IFLA_PROP_LIST);
     message.Text(IFLA_ALT_IFNAME, "one").Text(IFLA_ALT_IFNAME, "two");
   }
+  {
+    const Nest families(&message, IFLA_AF_SPEC);
+    const Nest inet6(&message, AF_INET6);
+    message.U8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  }
   CAISSON_ASSERT_OK_AND_ASSIGN(const Link link, ParseLink(RequestOf(message)));
   EXPECT_EQ(link.index, 12);
   EXPECT_EQ(link.name, "cv01");
@@ -196,6 +201,7 @@ TEST(LinkTest, ParsesWhatTheKernelSays) {
   EXPECT_EQ(link.mac.ToString(), "02:00:00:00:00:07");
   EXPECT_TRUE(link.up && link.running);
   EXPECT_THAT(link.alternative_names, ElementsAre("one", "two"));
+  EXPECT_EQ(link.address_generation, AddressGeneration::kNone);
   EXPECT_EQ(link.port, (PortOptions{.isolated = true}));
   EXPECT_FALSE(link.counters.has_value());
 }

@@ -251,13 +251,29 @@ class Applier {
       status = move();
     }
     CAISSON_RETURN_IF_ERROR(status);
+    const auto change = [&](const LinkChange& rest) {
+      if (rest == LinkChange{}) return absl::OkStatus();
+      return PlaceOf(netns).socket->Request(
+          BuildChangeLink({.name = op.old_name}, rest), "set link",
+          op.old_name);
+    };
+    // First, since with too small a one the link knows no IPv6.
+    LinkChange size;
+    if (moved.mtu != before.mtu) size.mtu = before.mtu;
+    CAISSON_RETURN_IF_ERROR(change(size));
+    CAISSON_ASSIGN_OR_RETURN(
+        const Link home, GetLink(PlaceOf(netns).socket, {.name = op.old_name}));
+    // Before it comes up and makes one; the kernel forgets it with a move.
+    LinkChange generation;
+    if (home.address_generation != before.address_generation &&
+        before.address_generation != AddressGeneration::kStablePrivacy) {
+      generation.address_generation = before.address_generation;
+    }
+    CAISSON_RETURN_IF_ERROR(change(generation));
     LinkChange rest;
     if (moved.mac != before.mac) rest.mac = before.mac;
-    if (moved.mtu != before.mtu) rest.mtu = before.mtu;
     if (before.up) rest.up = true;
-    if (rest == LinkChange{}) return absl::OkStatus();
-    return PlaceOf(netns).socket->Request(
-        BuildChangeLink({.name = op.old_name}, rest), "set link", op.old_name);
+    return change(rest);
   }
 
   absl::Status RunAnnounce(size_t at, const Announce& op) {

@@ -88,7 +88,8 @@ DeviceState StateOf(const Link& device) {
           .group = device.group,
           .up = device.up,
           .alias = device.alias,
-          .alternative_names = device.alternative_names};
+          .alternative_names = device.alternative_names,
+          .address_generation = device.address_generation};
 }
 
 MacAddress MacOf(std::string_view role, std::string_view id) {

@@ -72,9 +72,9 @@ struct Network {
   bool HasFamily(int family) const;
 };
 
-// A device of the host as it was when nobody had it. Addresses and routes are
-// not part of it: the kernel drops them with the first move, and who gave them
-// gives them again.
+// A device of the host as it was when nobody had it. Addresses, routes and
+// sysctls are not part of it: the kernel drops them with the first move, and
+// who gave them gives them again.
 struct DeviceState {
   int index = 0;
   // As of Link: empty for physical ones.
@@ -85,6 +85,7 @@ struct DeviceState {
   bool up = false;
   std::string alias;
   std::vector<std::string> alternative_names;
+  AddressGeneration address_generation = AddressGeneration::kEui64;
 
   bool operator==(const DeviceState&) const = default;
 };

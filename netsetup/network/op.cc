@@ -13,6 +13,20 @@ std::string NameOf(const LinkRef& link) {
   return link.name.empty() ? StrCat("link ", link.index) : link.name;
 }
 
+std::string TextOf(AddressGeneration generation) {
+  switch (generation) {
+    case AddressGeneration::kEui64:
+      return "link-local address of its MAC";
+    case AddressGeneration::kNone:
+      return "no link-local address of its own";
+    case AddressGeneration::kStablePrivacy:
+      return "link-local address of a secret";
+    case AddressGeneration::kRandom:
+      return "link-local address by chance";
+  }
+  return "";
+}
+
 // What a change does, in the order of the fields.
 std::string TextOf(const LinkChange& change) {
   std::vector<std::string> parts;
@@ -28,8 +42,8 @@ std::string TextOf(const LinkChange& change) {
                                           : "open to other ports");
     if (change.port->hairpin) parts.push_back("hairpin");
   }
-  if (change.no_address_generation) {
-    parts.push_back("no link-local address of its own");
+  if (change.address_generation) {
+    parts.push_back(TextOf(*change.address_generation));
   }
   return absl::StrJoin(parts, ", ");
 }

@@ -73,7 +73,7 @@ void FinishBridge(std::string_view instance, const Network& network,
                   const Link* bridge, const Observed& observed, Plan* plan) {
   const std::string name = BridgeName(network);
   LinkChange change = {.alias = TagOfNetwork(instance, network.id).ToString(),
-                       .no_address_generation = true};
+                       .address_generation = AddressGeneration::kNone};
   // Not with its creation: a bridge keeps only what it was changed to, else it
   // takes that of its ports, and 1500 when the last one goes (br_change_mtu,
   // br_mtu_auto_adjust).

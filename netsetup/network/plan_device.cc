@@ -50,6 +50,26 @@ LinkChange Difference(const Network& network, const Link& link,
   return change;
 }
 
+// The kernel forgets it with the move. The secret of RFC 7217 went as well, and
+// is nobody's to give.
+void FixAddressGeneration(const Link& link, const DeviceState& device,
+                          Plan* plan) {
+  const AddressGeneration wanted = device.address_generation;
+  if (link.address_generation == wanted ||
+      wanted == AddressGeneration::kStablePrivacy ||
+      device.mtu < kSmallestIpv6Mtu) {
+    return;
+  }
+  const LinkRef ref = {.index = link.index, .name = link.name};
+  // Until then the link knows no IPv6, and refuses.
+  if (link.mtu < kSmallestIpv6Mtu) {
+    plan->push_back(
+        {"", ChangeLink{.link = ref, .change = {.mtu = device.mtu}}});
+  }
+  plan->push_back(
+      {"", ChangeLink{.link = ref, .change = {.address_generation = wanted}}});
+}
+
 void FixAlternativeNames(const NetnsName& netns, const Link& link,
                          const DeviceState& device, Plan* plan) {
   const LinkRef ref = {.index = link.index, .name = link.name};
@@ -120,6 +140,7 @@ absl::StatusOr<Plan> PlanSettle(const Network& network,
     return NetErrorFrom(ENODEV, "find device", network.interface);
   }
   if (!endpoint.device.has_value()) return plan;
+  FixAddressGeneration(*home, *endpoint.device, &plan);
   LinkChange change = Difference(network, *home, *endpoint.device);
   if (change.name.has_value() &&
       observed.FindLink(network.interface) != nullptr) {

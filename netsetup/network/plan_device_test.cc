@@ -152,6 +152,30 @@ TEST(PlanDeviceTest, AtHomeItBecomesWhatItWas) {
               IsOkAndHolds(IsEmpty()));
 }
 
+TEST(PlanDeviceTest, ItMakesNoAddressThatItDidNotMakeBefore) {
+  const Network network = NetworkOf(Driver::kHostDevice);
+  Endpoint endpoint = TestEndpoint();
+  Link link = Device();
+  link.up = false;
+  endpoint.device->address_generation = AddressGeneration::kNone;
+  EXPECT_THAT(
+      Lines(PlanSettle(network, endpoint, Host({link}))),
+      ElementsAre("host: set link up0: no link-local address of its own",
+                  "host: set link up0: up"));
+  // The kernel refuses it while the link is too small for IPv6.
+  link.mtu = 1200;
+  EXPECT_THAT(
+      Lines(PlanSettle(network, endpoint, Host({link}))),
+      ElementsAre("host: set link up0: mtu 1500",
+                  "host: set link up0: no link-local address of its own",
+                  "host: set link up0: up, mtu 1500"));
+  link.mtu = 1500;
+  // Without its secret the kernel would refuse.
+  endpoint.device->address_generation = AddressGeneration::kStablePrivacy;
+  EXPECT_THAT(Lines(PlanSettle(network, endpoint, Host({link}))),
+              ElementsAre("host: set link up0: up"));
+}
+
 TEST(PlanDeviceTest, OneThatTheKernelBroughtBackGetsItsNameAgain) {
   const Network network = NetworkOf(Driver::kHostDevice);
   Link link = Device();

@@ -169,11 +169,12 @@ class AttachPlanner {
     veth.master = master;
     Host(std::move(veth));
     AddInsideIpv6();
-    Host(ChangeLink{.link = host_link_,
-                    .change = {.up = true,
-                               .alias = tag_,
-                               .port = PortFor(network_, observed_),
-                               .no_address_generation = true}});
+    Host(
+        ChangeLink{.link = host_link_,
+                   .change = {.up = true,
+                              .alias = tag_,
+                              .port = PortFor(network_, observed_),
+                              .address_generation = AddressGeneration::kNone}});
     FinishHostLink();
     BringUpInside({});
     AddInsideAddresses(AF_INET);
@@ -195,9 +196,11 @@ class AttachPlanner {
     if (!observed_.Sysctl(kForward6).empty()) {
       Host(SetSysctl{{StrCat("net/ipv6/conf/", name, "/accept_ra"), "0"}});
     }
-    Host(ChangeLink{
-        .link = host_link_,
-        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
+    Host(
+        ChangeLink{.link = host_link_,
+                   .change = {.up = true,
+                              .alias = tag_,
+                              .address_generation = AddressGeneration::kNone}});
     FinishHostLink();
     // See BridgeAddresses.
     if (network_.HasFamily(AF_INET6)) {
@@ -296,9 +299,11 @@ class AttachPlanner {
     Host(CreateLink{.link = {.name = ifb.name,
                              .kind = IfbOptions{},
                              .mac = MacOf("ifb", endpoint_.id)}});
-    Host(ChangeLink{
-        .link = ifb,
-        .change = {.up = true, .alias = tag_, .no_address_generation = true}});
+    Host(
+        ChangeLink{.link = ifb,
+                   .change = {.up = true,
+                              .alias = tag_,
+                              .address_generation = AddressGeneration::kNone}});
     Host(SetRate{.link = ifb, .rate = *endpoint_.egress});
     Host(AddIngress{.link = host_link_});
     Host(RedirectIngress{.link = host_link_, .target = ifb});
@@ -317,8 +322,9 @@ class AttachPlanner {
   // unless it was told before (it goes by the order of messages). Where the
   // network has no IPv6, its endpoints have no such address either.
   void AddLinkLocal() {
-    Inside(ChangeLink{.link = inside_link_,
-                      .change = {.no_address_generation = true}});
+    Inside(
+        ChangeLink{.link = inside_link_,
+                   .change = {.address_generation = AddressGeneration::kNone}});
     if (!network_.HasFamily(AF_INET6)) return;
     Inside(
         AddAddress{.link = inside_link_,

@@ -221,7 +221,8 @@ TEST(CodecTest, ANetworkComesBack) {
                  .group = 4294967295,
                  .up = true,
                  .alias = "rack 7",
-                 .alternative_names = {"uplink"}};
+                 .alternative_names = {"uplink"},
+                 .address_generation = 1};
   record.loopback_boot_id = "boot-1";
   record.request_id = "r";
   record.create_time = absl::FromUnixNanos(1);

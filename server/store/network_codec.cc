@@ -85,6 +85,7 @@ Json EncodeLent(const LentDevice& lent) {
   Put(&json, "up", lent.up ? 1 : 0);
   Put(&json, "alias", lent.alias);
   Put(&json, "alternative_names", lent.alternative_names);
+  Put(&json, "address_generation", lent.address_generation);
   return json;
 }
 
@@ -103,6 +104,7 @@ LentDevice DecodeLent(const Json& json) {
   Get(json, "up", &lent.up);
   Get(json, "alias", &lent.alias);
   Get(json, "alternative_names", &lent.alternative_names);
+  Get(json, "address_generation", &lent.address_generation);
   return lent;
 }
 

@@ -84,6 +84,7 @@ struct LentDevice {
   bool up = false;
   std::string alias;
   std::vector<std::string> alternative_names;
+  int32_t address_generation = 0;  // IN6_ADDR_GEN_MODE_*
 
   bool operator==(const LentDevice&) const = default;
 };

@@ -125,7 +125,7 @@ class Floor {
         {.up = true,
          .alias = "a tag of the usual length for a link of the service",
          .port = netsetup::PortOptions{},
-         .no_address_generation = true}));
+         .address_generation = netsetup::AddressGeneration::kNone}));
     std::vector<Message> configure;
     configure.push_back(netsetup::BuildChangeLink({.index = 2}, {.up = true}));
     for (const netsetup::IpPrefix& address : AddressesOf(n)) {

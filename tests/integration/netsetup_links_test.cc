@@ -75,8 +75,9 @@ class RootLinksTest : public NetworkWorld {
     CAISSON_ASSERT_OK(Create({.name = name,
                               .kind = BridgeOptions{},
                               .mac = *ParseMacAddress("02:00:00:00:00:01")}));
-    CAISSON_ASSERT_OK(
-        Change(name, {.up = true, .no_address_generation = true}));
+    CAISSON_ASSERT_OK(Change(
+        name, {.up = true,
+               .address_generation = netsetup::AddressGeneration::kNone}));
   }
   // A namespace on the bridge br0, ready to talk: three sends.
   void AddPeer(const std::string& name, const std::string& v4,
@@ -139,7 +140,7 @@ TEST_F(RootLinksTest, AVethIsBornWithItsPeerInsideAndATagOutside) {
       {.up = true,
        .alias = "caisson:test",
        .port = netsetup::PortOptions{.isolated = true, .hairpin = true},
-       .no_address_generation = true}));
+       .address_generation = netsetup::AddressGeneration::kNone}));
   requests.push_back(
       BuildAddAlternativeName({.name = "cv0"}, "caisson-container-one-eth0"));
   for (const Result& result : host().Transact(requests)) {

@@ -60,6 +60,8 @@ absl::StatusOr<std::optional<netsetup::DeviceState>> StateOf(
                                  .up = lent.up,
                                  .alias = lent.alias,
                                  .alternative_names = lent.alternative_names};
+  state.address_generation =
+      static_cast<netsetup::AddressGeneration>(lent.address_generation);
   CAISSON_ASSIGN_OR_RETURN(state.mac, netsetup::ParseMacAddress(lent.mac));
   return state;
 }
@@ -135,6 +137,7 @@ absl::StatusOr<store::LentDevice> LentDevices::Lend(
   lent.up = state.up;
   lent.alias = state.alias;
   lent.alternative_names = state.alternative_names;
+  lent.address_generation = static_cast<int32_t>(state.address_generation);
   CAISSON_RETURN_IF_ERROR(Commit(ref.network->id, lent));
   return lent;
 }
