@@ -31,20 +31,24 @@ ExecPtr Exec(const std::string& id, const std::string& container,
   return record;
 }
 
-RequestPtr Finished(const std::string& id, const std::string& object,
-                    absl::Time end) {
+std::shared_ptr<RequestRow> MakeRequest(const std::string& id,
+                                        const std::string& object) {
   auto row = std::make_shared<RequestRow>();
   row->id = id;
   row->object_id = object;
+  return row;
+}
+
+RequestPtr Finished(const std::string& id, const std::string& object,
+                    absl::Time end) {
+  auto row = MakeRequest(id, object);
   row->end_time = end;
   return row;
 }
 
 RequestPtr Running(const std::string& id, const std::string& object,
                    absl::Time start) {
-  auto row = std::make_shared<RequestRow>();
-  row->id = id;
-  row->object_id = object;
+  auto row = MakeRequest(id, object);
   row->start_time = start;
   return row;
 }

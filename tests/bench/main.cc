@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -341,11 +342,7 @@ absl::Status Measure(const Options& options, Report& report) {
   return MeasureCrowd(options, client, report);
 }
 
-}  // namespace
-}  // namespace caisson::bench
-
-int main(int argc, char** argv) {
-  using caisson::bench::Options;
+int Main(int argc, char** argv) {
   Options options;
   CLI::App app("Benchmarks of Caisson against the bare floor and its peers");
   app.add_option("--address", options.address, "daemon socket")->required();
@@ -364,15 +361,28 @@ int main(int argc, char** argv) {
   app.add_option("--stream-mib", options.stream_mib);
   app.add_option("--json", options.json, "write the report there as JSON");
   CLI11_PARSE(app, argc, argv);
-  caisson::bench::Report report;
-  const absl::Status status = caisson::bench::Measure(options, report);
-  std::cout << caisson::bench::ToTable(report, "floor");
+  Report report;
+  const absl::Status status = Measure(options, report);
+  std::cout << ToTable(report, "floor");
   if (!options.json.empty()) {
-    std::ofstream(options.json) << caisson::bench::ToJson(report, "floor");
+    std::ofstream(options.json) << ToJson(report, "floor");
   }
   if (!status.ok()) {
     std::cerr << "caisson-bench: " << status << "\n";
     return 1;
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace caisson::bench
+
+int main(int argc, char** argv) {
+  // CLI11 throws what is wrong with a flag, or with the table of flags.
+  try {
+    return caisson::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "caisson-bench: " << error.what() << "\n";
+    return 1;
+  }
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
 #include <iostream>
 
@@ -207,11 +208,7 @@ absl::Status Measure(const Options& options, Report& report) {
   return MeasureNetworkCrowd(options.crowd, report);
 }
 
-}  // namespace
-}  // namespace caisson::bench
-
-int main(int argc, char** argv) {
-  using caisson::bench::Options;
+int Main(int argc, char** argv) {
   Options options;
   CLI::App app("Benchmarks of Caisson's networks against CNI and netavark");
   app.add_option("--scratch", options.scratch, "directory")->required();
@@ -228,16 +225,29 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100));
   app.add_option("--json", options.json, "write the report there as JSON");
   CLI11_PARSE(app, argc, argv);
-  caisson::bench::Report report;
-  const absl::Status status = caisson::bench::Measure(options, report);
-  const char* baseline = caisson::bench::kOwn;
-  std::cout << caisson::bench::ToTable(report, baseline);
+  Report report;
+  const absl::Status status = Measure(options, report);
+  const char* baseline = kOwn;
+  std::cout << ToTable(report, baseline);
   if (!options.json.empty()) {
-    std::ofstream(options.json) << caisson::bench::ToJson(report, baseline);
+    std::ofstream(options.json) << ToJson(report, baseline);
   }
   if (!status.ok()) {
     std::cerr << "caisson-network-bench: " << status << "\n";
     return 1;
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace caisson::bench
+
+int main(int argc, char** argv) {
+  // CLI11 throws what is wrong with a flag, or with the table of flags.
+  try {
+    return caisson::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "caisson-network-bench: " << error.what() << "\n";
+    return 1;
+  }
 }
