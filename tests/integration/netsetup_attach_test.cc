@@ -541,6 +541,7 @@ TEST_P(RootAttachFaultTest, AfterAnyFailedStepNothingIsLeft) {
   }
   CAISSON_ASSERT_OK(host_->CreateNetwork(network));
   Endpoint endpoint = EndpointOf(network, 1, 2);
+  endpoint.announce = true;
   endpoint.sysctls = {{"net/ipv4/conf/eth0/forwarding", "1"},
                       {"net/ipv4/ip_default_ttl", "77"}};
   if (GetParam() == Driver::kBridge) {
