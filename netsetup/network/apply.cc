@@ -284,6 +284,10 @@ class Applier {
     if (forgotten.ack.error != ENOENT) {
       CAISSON_RETURN_IF_ERROR(StatusOf(at, forgotten));
     }
+    if (netns.empty() && places_.announcer != nullptr) {
+      places_.announcer->Post(link, op.address, op.mac);
+      return absl::OkStatus();
+    }
     return Inside(netns,
                   [&] { return SendAnnouncement(link, op.address, op.mac); });
   }

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 
+#include "netsetup/announcer.h"
 #include "netsetup/netlink/socket.h"
 #include "netsetup/network/op.h"
 
@@ -27,6 +28,8 @@ struct Place {
 struct Places {
   Place host;
   std::map<NetnsName, Place> containers;
+  // For what the host announces; without it that is done at once.
+  Announcer* announcer = nullptr;
 };
 
 // Consulted before op `index`: an error fails it without doing it. Tests fail

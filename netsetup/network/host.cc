@@ -118,7 +118,9 @@ struct Host::Seen {
 };
 
 Host::Host(std::string instance, Netns netns)
-    : instance_(std::move(instance)), netns_(std::move(netns)) {}
+    : instance_(std::move(instance)),
+      netns_(std::move(netns)),
+      announcer_(std::make_unique<Announcer>()) {}
 
 absl::StatusOr<Host> Host::Open(std::string_view instance) {
   CAISSON_ASSIGN_OR_RETURN(Netns netns, CurrentNetns());
@@ -161,7 +163,8 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
                            ObserveForAttach(&socket, network));
   CAISSON_ASSIGN_OR_RETURN(const Plan plan,
                            PlanAttach(instance_, network, endpoint, observed));
-  Places places = {.host = {netns_.fd.get(), &socket}};
+  Places places = {.host = {netns_.fd.get(), &socket},
+                   .announcer = announcer_.get()};
   places.containers[endpoint.id] = {netns_fd, &*container.socket};
   Applied applied = Apply(plan, places, fault);
   if (base::ErrnoOf(applied.status) == EEXIST && applied.failed == 0 &&
@@ -327,7 +330,8 @@ absl::Status Host::LookForRecover(
     Seen* seen) const {
   CAISSON_ASSIGN_OR_RETURN(seen->socket, Socket::Open());
   CAISSON_ASSIGN_OR_RETURN(seen->observed, Observe(&*seen->socket));
-  seen->places = {.host = {netns_.fd.get(), &*seen->socket}};
+  seen->places = {.host = {netns_.fd.get(), &*seen->socket},
+                  .announcer = announcer_.get()};
   for (const Subject& subject : ToLookInto(desired, seen->observed)) {
     const std::string& id = subject.endpoint->id;
     absl::StatusOr<Container> opened = Container::Open(netns_of(id));

@@ -13,6 +13,7 @@
 #define CAISSON_NETSETUP_NETWORK_HOST_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "netsetup/announcer.h"
 #include "netsetup/link.h"
 #include "netsetup/netns.h"
 #include "netsetup/network/apply.h"
@@ -134,6 +136,7 @@ class Host {
   std::string instance_;
   // To give moved devices back.
   Netns netns_;
+  std::unique_ptr<Announcer> announcer_;
 };
 
 }  // namespace caisson::netsetup

@@ -1,0 +1,49 @@
+// Announces addresses a moment later, on a thread of its own: a bridge passes a
+// frame on to all of its ports before the sender goes on, and takes 3 us for
+// each (measured). No attachment waits for that.
+//
+// Process: daemon. Thread: any of the host's network namespace.
+#ifndef CAISSON_NETSETUP_ANNOUNCER_H_
+#define CAISSON_NETSETUP_ANNOUNCER_H_
+
+#include <deque>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+#include "netsetup/ip_address.h"
+
+namespace caisson::netsetup {
+
+class Announcer {
+ public:
+  Announcer() = default;
+  // Sends what is left.
+  ~Announcer();
+  Announcer(const Announcer&) = delete;
+  Announcer& operator=(const Announcer&) = delete;
+
+  // As SendAnnouncement, in the namespace of the first caller's thread; a frame
+  // that cannot be sent is lost.
+  void Post(int link, const IpAddress& address, const MacAddress& mac);
+
+ private:
+  struct Frame {
+    int link = 0;
+    IpAddress address;
+    MacAddress mac;
+  };
+
+  void Work();
+
+  absl::Mutex mutex_;
+  std::deque<Frame> frames_ ABSL_GUARDED_BY(mutex_);
+  bool ends_ ABSL_GUARDED_BY(mutex_) = false;
+  // Begins with the first frame.
+  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace caisson::netsetup
+
+#endif  // CAISSON_NETSETUP_ANNOUNCER_H_
