@@ -30,12 +30,10 @@ TEST(AnnounceTest, AnArpRequestForOnesOwnAddress) {
             "0a010002");
 }
 
-// The same frame as the kernel sends with ndisc_notify, but for its sum, which
-// was computed by hand: the words of the pseudo-header and of the message add
-// up to ffff with it.
+// As the kernel sends it with ndisc_notify. Its checksum is that of RFC 4443,
+// section 2.3, computed by another program.
 TEST(AnnounceTest, ANeighbourAdvertisementThatOverrides) {
-  const std::string hex = HexOf("fd00:1::2", "02:e2:dd:6a:93:57");
-  EXPECT_EQ(hex.substr(0, 108),
+  EXPECT_EQ(HexOf("fd00:1::2", "02:e2:dd:6a:93:57"),
             "333300000001"
             "02e2dd6a9357"
             "86dd"
@@ -44,21 +42,13 @@ TEST(AnnounceTest, ANeighbourAdvertisementThatOverrides) {
             "3a"
             "ff"
             "fd000001000000000000000000000002"
-            "ff020000000000000000000000000001");
-  EXPECT_EQ(hex.substr(108, 4), "8800");
-  EXPECT_EQ(hex.substr(116),
+            "ff020000000000000000000000000001"
+            "8800"
+            "e8f3"
             "20000000"
             "fd000001000000000000000000000002"
             "0201"
             "02e2dd6a9357");
-  const std::string bytes = absl::HexStringToBytes(hex.substr(44));
-  uint32_t sum = 0x20 + 0x3a;  // length and next header
-  for (size_t i = 0; i < bytes.size(); i += 2) {
-    sum += static_cast<uint8_t>(bytes[i]) * 256U +
-           static_cast<uint8_t>(bytes[i + 1]);
-  }
-  while (sum > 0xffff) sum = (sum >> 16) + (sum & 0xffff);
-  EXPECT_EQ(sum, 0xffffU);
 }
 
 }  // namespace

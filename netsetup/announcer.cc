@@ -2,27 +2,25 @@
 
 #include <pthread.h>
 
-#include <utility>
-
 #include "netsetup/announce.h"
+#include "runtime/base/status_macros.h"
 
 namespace caisson::netsetup {
 
+Announcer::Announcer() : thread_([this] { Work(); }) {}
+
 Announcer::~Announcer() {
-  std::thread thread;
   {
     absl::MutexLock lock(&mutex_);
     ends_ = true;
-    thread = std::move(thread_);
   }
-  if (thread.joinable()) thread.join();
+  thread_.join();
 }
 
 void Announcer::Post(int link, const IpAddress& address,
                      const MacAddress& mac) {
   absl::MutexLock lock(&mutex_);
   frames_.push_back({.link = link, .address = address, .mac = mac});
-  if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
 }
 
 void Announcer::Work() {
@@ -39,8 +37,8 @@ void Announcer::Work() {
       frame = frames_.front();
       frames_.pop_front();
     }
-    // The link may be gone by now, and who missed the frame asks later.
-    SendAnnouncement(frame.link, frame.address, frame.mac).IgnoreError();
+    base::IgnoreError(SendAnnouncement(frame.link, frame.address, frame.mac),
+                      "who missed it asks later, and the link may be gone");
   }
 }
 

@@ -18,14 +18,14 @@ namespace caisson::netsetup {
 
 class Announcer {
  public:
-  Announcer() = default;
+  // In the network namespace of the calling thread.
+  Announcer();
   // Sends what is left.
   ~Announcer();
   Announcer(const Announcer&) = delete;
   Announcer& operator=(const Announcer&) = delete;
 
-  // As SendAnnouncement, in the namespace of the first caller's thread; a frame
-  // that cannot be sent is lost.
+  // As SendAnnouncement; a frame that cannot be sent is lost.
   void Post(int link, const IpAddress& address, const MacAddress& mac);
 
  private:
@@ -40,8 +40,7 @@ class Announcer {
   absl::Mutex mutex_;
   std::deque<Frame> frames_ ABSL_GUARDED_BY(mutex_);
   bool ends_ ABSL_GUARDED_BY(mutex_) = false;
-  // Begins with the first frame.
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
 };
 
 }  // namespace caisson::netsetup

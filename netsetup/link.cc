@@ -141,15 +141,15 @@ std::optional<PortOptions> PortOf(const Attributes& info) {
       .hairpin = data.GetOr<uint8_t>(IFLA_BRPORT_MODE, 0) != 0};
 }
 
-// A link without IPv6 has no mode, and no address.
-AddressGeneration GenerationOf(const Attributes& attributes) {
+std::optional<AddressGeneration> GenerationOf(const Attributes& attributes) {
   static_assert(static_cast<int>(AddressGeneration::kRandom) ==
                 IN6_ADDR_GEN_MODE_RANDOM);
+  constexpr uint8_t kNotTold = 255;
   const uint8_t mode = attributes.Nested(IFLA_AF_SPEC)
                            .Nested(AF_INET6)
-                           .GetOr<uint8_t>(IFLA_INET6_ADDR_GEN_MODE, 0);
-  return mode <= IN6_ADDR_GEN_MODE_RANDOM ? static_cast<AddressGeneration>(mode)
-                                          : AddressGeneration::kEui64;
+                           .GetOr<uint8_t>(IFLA_INET6_ADDR_GEN_MODE, kNotTold);
+  if (mode > IN6_ADDR_GEN_MODE_RANDOM) return std::nullopt;
+  return static_cast<AddressGeneration>(mode);
 }
 
 // By IF_OPER_*.

@@ -178,7 +178,8 @@ struct Link {
   int parent = 0;
   std::string alias;
   std::vector<std::string> alternative_names;
-  AddressGeneration address_generation = AddressGeneration::kEui64;
+  // Of a link with IPv6; kernels before 6.15 tell it only with counters.
+  std::optional<AddressGeneration> address_generation;
   // Of a port of a bridge.
   std::optional<PortOptions> port;
   std::optional<LinkCounters> counters;

@@ -47,7 +47,7 @@ absl::StatusOr<Netns> CurrentNetns();
 
 // What every container's namespace has before its first link: addresses are
 // usable at once (no duplicate address detection), none is taken from router
-// advertisements, and a changed address is announced.
+// advertisements, and that of a link whose MAC changes is announced.
 //
 // `ends`: where its links end. At a bridge of ours what IPv6 says of itself
 // goes to each port, and with a thousand of them that takes longer than all
@@ -55,7 +55,7 @@ absl::StatusOr<Netns> CurrentNetns();
 // said, and nobody listens for multicast groups: for kOwnBridges the kernel
 // announces no IPv6 address, and a report of groups is repeated within an hour
 // instead of a second (RFC 3810, section 9.11). A link of another kind that
-// comes later finds it so: only its repetitions are late.
+// comes later finds it so.
 enum class LinkEnds : uint8_t { kAnywhere, kOwnBridges };
 std::vector<Sysctl> DefaultSysctls(LinkEnds ends = LinkEnds::kAnywhere);
 

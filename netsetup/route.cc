@@ -41,12 +41,12 @@ Message BuildRoute(uint16_t type, uint16_t flags, const Route& route) {
   return message;
 }
 
-Message BuildNeighbour(uint16_t type, uint16_t flags,
+Message BuildNeighbour(uint16_t type, uint16_t flags, uint16_t state,
                        const Neighbour& neighbour) {
   ndmsg fixed = {};
   fixed.ndm_family = static_cast<uint8_t>(neighbour.address.family());
   fixed.ndm_ifindex = neighbour.link;
-  fixed.ndm_state = NUD_PERMANENT;
+  fixed.ndm_state = state;
   Message message(type, flags);
   message.Fixed(fixed).Bytes(NDA_DST, neighbour.address.bytes());
   if (!neighbour.mac.is_zero()) {
@@ -136,11 +136,16 @@ absl::StatusOr<std::vector<Route>> ListRoutes(Socket* socket) {
 }
 
 Message BuildAddNeighbour(const Neighbour& neighbour) {
-  return BuildNeighbour(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour);
+  return BuildNeighbour(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+                        NUD_PERMANENT, neighbour);
+}
+
+Message BuildRenewNeighbour(const Neighbour& neighbour) {
+  return BuildNeighbour(RTM_NEWNEIGH, NLM_F_REPLACE, NUD_STALE, neighbour);
 }
 
 Message BuildDeleteNeighbour(const Neighbour& neighbour) {
-  return BuildNeighbour(RTM_DELNEIGH, 0, neighbour);
+  return BuildNeighbour(RTM_DELNEIGH, 0, NUD_PERMANENT, neighbour);
 }
 
 }  // namespace caisson::netsetup

@@ -56,6 +56,9 @@ struct Neighbour {
 };
 // Permanent; replaces what was found. EINVAL for a link without addresses.
 Message BuildAddNeighbour(const Neighbour& neighbour);
+// What was found, or told, with another MAC; to be confirmed when it is used.
+// ENOENT when there is none.
+Message BuildRenewNeighbour(const Neighbour& neighbour);
 // ENOENT when there is none.
 Message BuildDeleteNeighbour(const Neighbour& neighbour);
 

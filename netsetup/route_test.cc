@@ -145,5 +145,15 @@ TEST(NeighbourTest, IsPermanent) {
               ElementsAre(10, 0, 0, 1));
 }
 
+TEST(NeighbourTest, IsRenewedOnlyWhereItIs) {
+  const Message message =
+      BuildRenewNeighbour({.link = 2,
+                           .address = *ParseIpAddress("10.0.0.1"),
+                           .mac = *ParseMacAddress("02:00:00:00:00:01")});
+  EXPECT_EQ(FixedOf<ndmsg>(message).ndm_state, NUD_STALE);
+  EXPECT_EQ(RequestOf(message).type, RTM_NEWNEIGH);
+  EXPECT_EQ(AttributesOf<ndmsg>(message).Bytes(NDA_LLADDR).size(), 6u);
+}
+
 }  // namespace
 }  // namespace caisson::netsetup

@@ -188,8 +188,9 @@ class Applier {
     if (to.socket == nullptr) {
       return absl::FailedPreconditionError("no such namespace");
     }
-    CAISSON_ASSIGN_OR_RETURN(const Link before,
-                             GetLink(PlaceOf(netns).socket, op.link));
+    CAISSON_ASSIGN_OR_RETURN(
+        const Link before,
+        GetLink(PlaceOf(netns).socket, op.link, WithCounters::kYes));
     int new_index = op.new_index;
     const auto move = [&] {
       return Send(netns, BuildChangeLink({.index = before.index},
@@ -262,10 +263,12 @@ class Applier {
     if (moved.mtu != before.mtu) size.mtu = before.mtu;
     CAISSON_RETURN_IF_ERROR(change(size));
     CAISSON_ASSIGN_OR_RETURN(
-        const Link home, GetLink(PlaceOf(netns).socket, {.name = op.old_name}));
+        const Link home, GetLink(PlaceOf(netns).socket, {.name = op.old_name},
+                                 WithCounters::kYes));
     // Before it comes up and makes one; the kernel forgets it with a move.
     LinkChange generation;
-    if (home.address_generation != before.address_generation &&
+    if (home.address_generation.has_value() &&
+        home.address_generation != before.address_generation &&
         before.address_generation != AddressGeneration::kStablePrivacy) {
       generation.address_generation = before.address_generation;
     }
@@ -276,20 +279,21 @@ class Applier {
     return change(rest);
   }
 
+  // Nothing of it that fails keeps the container from its network.
   absl::Status RunAnnounce(size_t at, const Announce& op) {
     const NetnsName& netns = plan_[at].netns;
     CAISSON_ASSIGN_OR_RETURN(const int link, IndexOf(netns, op.link));
-    const Result forgotten = Send(
-        netns, BuildDeleteNeighbour({.link = link, .address = op.address}));
-    if (forgotten.ack.error != ENOENT) {
-      CAISSON_RETURN_IF_ERROR(StatusOf(at, forgotten));
-    }
+    Send(netns, BuildRenewNeighbour(
+                    {.link = link, .address = op.address, .mac = op.mac}));
     if (netns.empty() && places_.announcer != nullptr) {
       places_.announcer->Post(link, op.address, op.mac);
       return absl::OkStatus();
     }
-    return Inside(netns,
-                  [&] { return SendAnnouncement(link, op.address, op.mac); });
+    base::IgnoreError(
+        Inside(netns,
+               [&] { return SendAnnouncement(link, op.address, op.mac); }),
+        "who missed it asks later");
+    return absl::OkStatus();
   }
 
   absl::Status RunSysctl(size_t at, const Sysctl& sysctl) {

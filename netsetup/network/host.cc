@@ -181,7 +181,7 @@ absl::StatusOr<Attachment> Host::Attach(const Network& network,
   if (network.has_veth()) {
     attachment.host_link = HostLinkName(endpoint.id);
   }
-  if (attachment.mac.is_zero() && network.driver != Driver::kIpvlan &&
+  if (attachment.mac.is_zero() && !network.has_parents_mac() &&
       network.driver != Driver::kHostDevice) {
     attachment.mac = MacOf("container", endpoint.id);
   }
@@ -220,12 +220,22 @@ absl::Status Host::GiveBack(const Network& network, const Endpoint& endpoint,
         ObserveLinkInside(&*container->socket, network, endpoint, &observed));
     places.containers[endpoint.id] = {netns_fd, &*container->socket};
   }
-  CAISSON_ASSIGN_OR_RETURN(observed.links, ListLinks(&socket));
+  const auto look = [&]() -> absl::Status {
+    CAISSON_ASSIGN_OR_RETURN(observed.links,
+                             ListLinks(&socket, WithCounters::kYes));
+    return absl::OkStatus();
+  };
+  CAISSON_RETURN_IF_ERROR(look());
   CAISSON_ASSIGN_OR_RETURN(const Plan way_back,
                            PlanReturn(network, endpoint, observed));
   if (!way_back.empty()) {
     CAISSON_RETURN_IF_ERROR(Finish(Apply(way_back, places)));
-    CAISSON_ASSIGN_OR_RETURN(observed.links, ListLinks(&socket));
+    CAISSON_RETURN_IF_ERROR(look());
+  }
+  const Plan growth = PlanGrow(network, endpoint, observed);
+  if (!growth.empty()) {
+    CAISSON_RETURN_IF_ERROR(Finish(Apply(growth, places)));
+    CAISSON_RETURN_IF_ERROR(look());
   }
   CAISSON_ASSIGN_OR_RETURN(const Plan rest,
                            PlanSettle(network, endpoint, observed));
@@ -234,8 +244,9 @@ absl::Status Host::GiveBack(const Network& network, const Endpoint& endpoint,
 
 absl::StatusOr<DeviceState> Host::DescribeDevice(const Network& network) const {
   CAISSON_ASSIGN_OR_RETURN(Socket socket, Socket::Open());
-  CAISSON_ASSIGN_OR_RETURN(const Link link,
-                           GetLink(&socket, {.name = network.interface}));
+  CAISSON_ASSIGN_OR_RETURN(
+      const Link link,
+      GetLink(&socket, {.name = network.interface}, WithCounters::kYes));
   return StateOf(link);
 }
 

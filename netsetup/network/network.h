@@ -69,6 +69,13 @@ struct Network {
   bool has_veth() const {
     return driver == Driver::kBridge || driver == Driver::kPtp;
   }
+  // The kernel lets its links have no other MAC than that of the interface
+  // below.
+  bool has_parents_mac() const {
+    return driver == Driver::kIpvlan ||
+           (driver == Driver::kMacvlan &&
+            macvlan_mode == MacvlanMode::kPassthru);
+  }
   bool HasFamily(int family) const;
 };
 
@@ -85,7 +92,8 @@ struct DeviceState {
   bool up = false;
   std::string alias;
   std::vector<std::string> alternative_names;
-  AddressGeneration address_generation = AddressGeneration::kEui64;
+  // Not of one that was too small for IPv6.
+  std::optional<AddressGeneration> address_generation;
 
   bool operator==(const DeviceState&) const = default;
 };

@@ -106,8 +106,9 @@ struct RedirectIngress {
   LinkRef target;
   bool operator==(const RedirectIngress&) const = default;
 };
-// For who may know another owner of the address: the namespace of the op
-// forgets it, and the others on the link are told. Needs no way back.
+// For who may know another owner of the address: the namespace of the op, and
+// the others on the link. Fails only where the link is gone, and needs no way
+// back: the address was nobody's before.
 struct Announce {
   LinkRef link;
   IpAddress address;

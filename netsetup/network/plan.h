@@ -103,11 +103,15 @@ Plan PlanDetach(std::string_view instance, const Network& network,
 // A device goes back in two steps, so that it is the host's whatever becomes of
 // the second: out of the container, and then as it was. The first is empty when
 // the container does not have it. Both read the host's links, and `inside`.
+// Between them comes PlanGrow, often empty, and another look: a link that was
+// too small for IPv6 tells only then what is to be settled of it.
 //   ALREADY_EXISTS (EEXIST)  another link of the host has its name
 //   NOT_FOUND (ENODEV)       to settle: the host does not have it
 absl::StatusOr<Plan> PlanReturn(const Network& network,
                                 const Endpoint& endpoint,
                                 const Observed& observed);
+Plan PlanGrow(const Network& network, const Endpoint& endpoint,
+              const Observed& observed);
 absl::StatusOr<Plan> PlanSettle(const Network& network,
                                 const Endpoint& endpoint,
                                 const Observed& observed);

@@ -54,20 +54,15 @@ LinkChange Difference(const Network& network, const Link& link,
 // is nobody's to give.
 void FixAddressGeneration(const Link& link, const DeviceState& device,
                           Plan* plan) {
-  const AddressGeneration wanted = device.address_generation;
-  if (link.address_generation == wanted ||
-      wanted == AddressGeneration::kStablePrivacy ||
-      device.mtu < kSmallestIpv6Mtu) {
+  const std::optional<AddressGeneration> wanted = device.address_generation;
+  if (!wanted.has_value() || !link.address_generation.has_value() ||
+      link.address_generation == wanted ||
+      wanted == AddressGeneration::kStablePrivacy) {
     return;
   }
-  const LinkRef ref = {.index = link.index, .name = link.name};
-  // Until then the link knows no IPv6, and refuses.
-  if (link.mtu < kSmallestIpv6Mtu) {
-    plan->push_back(
-        {"", ChangeLink{.link = ref, .change = {.mtu = device.mtu}}});
-  }
   plan->push_back(
-      {"", ChangeLink{.link = ref, .change = {.address_generation = wanted}}});
+      {"", ChangeLink{.link = {.index = link.index, .name = link.name},
+                      .change = {.address_generation = wanted}}});
 }
 
 void FixAlternativeNames(const NetnsName& netns, const Link& link,
@@ -128,6 +123,20 @@ absl::StatusOr<Plan> PlanReturn(const Network& network,
     move.group = endpoint.device->group;
   }
   plan.push_back({endpoint.id, std::move(move)});
+  return plan;
+}
+
+Plan PlanGrow(const Network& network, const Endpoint& endpoint,
+              const Observed& observed) {
+  Plan plan;
+  const Link* const home = FindHome(network, endpoint, observed.links);
+  if (home == nullptr || !endpoint.device.has_value()) return plan;
+  const uint32_t mtu = endpoint.device->mtu;
+  if (home->mtu < kSmallestIpv6Mtu && mtu >= kSmallestIpv6Mtu) {
+    plan.push_back(
+        {"", ChangeLink{.link = {.index = home->index, .name = home->name},
+                        .change = {.mtu = mtu}}});
+  }
   return plan;
 }
 

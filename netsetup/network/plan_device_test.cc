@@ -157,23 +157,40 @@ TEST(PlanDeviceTest, ItMakesNoAddressThatItDidNotMakeBefore) {
   Endpoint endpoint = TestEndpoint();
   Link link = Device();
   link.up = false;
+  link.address_generation = AddressGeneration::kEui64;
   endpoint.device->address_generation = AddressGeneration::kNone;
   EXPECT_THAT(
       Lines(PlanSettle(network, endpoint, Host({link}))),
       ElementsAre("host: set link up0: no link-local address of its own",
                   "host: set link up0: up"));
-  // The kernel refuses it while the link is too small for IPv6.
-  link.mtu = 1200;
-  EXPECT_THAT(
-      Lines(PlanSettle(network, endpoint, Host({link}))),
-      ElementsAre("host: set link up0: mtu 1500",
-                  "host: set link up0: no link-local address of its own",
-                  "host: set link up0: up, mtu 1500"));
-  link.mtu = 1500;
+  EXPECT_THAT(PlanGrow(network, endpoint, Host({link})), IsEmpty());
   // Without its secret the kernel would refuse.
   endpoint.device->address_generation = AddressGeneration::kStablePrivacy;
   EXPECT_THAT(Lines(PlanSettle(network, endpoint, Host({link}))),
               ElementsAre("host: set link up0: up"));
+  // It had no IPv6, so nobody knows.
+  endpoint.device->address_generation.reset();
+  EXPECT_THAT(Lines(PlanSettle(network, endpoint, Host({link}))),
+              ElementsAre("host: set link up0: up"));
+}
+
+TEST(PlanDeviceTest, OneThatIsTooSmallForIpv6GrowsFirst) {
+  const Network network = NetworkOf(Driver::kHostDevice);
+  Endpoint endpoint = TestEndpoint();
+  endpoint.device->address_generation = AddressGeneration::kEui64;
+  Link link = Device();
+  link.mtu = 1200;
+  EXPECT_THAT(Lines(PlanGrow(network, endpoint, Host({link}))),
+              ElementsAre("host: set link up0: mtu 1500"));
+  EXPECT_THAT(PlanGrow(network, endpoint, Host({})), IsEmpty());
+  // As it is then, on a host whose default is none.
+  link.mtu = 1500;
+  link.address_generation = AddressGeneration::kNone;
+  EXPECT_THAT(Lines(PlanSettle(network, endpoint, Host({link}))),
+              ElementsAre("host: set link up0: link-local address of its MAC"));
+  endpoint.device->mtu = 1200;
+  link.mtu = 1100;
+  EXPECT_THAT(PlanGrow(network, endpoint, Host({link})), IsEmpty());
 }
 
 TEST(PlanDeviceTest, OneThatTheKernelBroughtBackGetsItsNameAgain) {

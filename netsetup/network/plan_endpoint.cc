@@ -41,8 +41,7 @@ int IndexFor(std::string_view interface) {
 }
 
 MacAddress MacFor(const Network& network, const Endpoint& endpoint) {
-  // The kernel refuses any but the parent's.
-  if (network.driver == Driver::kIpvlan) return {};
+  if (network.has_parents_mac()) return {};
   return endpoint.mac.is_zero() ? MacOf("container", endpoint.id)
                                 : endpoint.mac;
 }
@@ -169,6 +168,11 @@ class AttachPlanner {
     veth.master = master;
     Host(std::move(veth));
     AddInsideIpv6();
+    // From the host, whose ports forward already; before this one does, since
+    // its owner would warn of somebody with the same address.
+    if (endpoint_.announce || !network_.has_own_bridge()) {
+      AnnounceAddresses("", master, MacFor(network_, endpoint_));
+    }
     Host(
         ChangeLink{.link = host_link_,
                    .change = {.up = true,
@@ -180,10 +184,6 @@ class AttachPlanner {
     AddInsideAddresses(AF_INET);
     AddGateways();
     FinishInside();
-    if (endpoint_.announce || !network_.has_own_bridge()) {
-      // From the host, whose ports forward already.
-      AnnounceAddresses("", master, MacFor(network_, endpoint_));
-    }
     return absl::OkStatus();
   }
 
@@ -255,11 +255,13 @@ class AttachPlanner {
     AddInsideAddresses(AF_INET6);
     AddGateways();
     FinishInside();
-    const bool is_ipvlan = network_.driver == Driver::kIpvlan;
     // Where packets are routed nobody asks for a MAC.
-    if (!is_ipvlan || network_.ipvlan_mode == IpvlanMode::kL2) {
+    if (network_.driver != Driver::kIpvlan ||
+        network_.ipvlan_mode == IpvlanMode::kL2) {
       AnnounceAddresses(endpoint_.id, inside_link_,
-                        is_ipvlan ? parent->mac : MacFor(network_, endpoint_));
+                        network_.has_parents_mac()
+                            ? parent->mac
+                            : MacFor(network_, endpoint_));
     }
     return absl::OkStatus();
   }
@@ -343,9 +345,11 @@ class AttachPlanner {
     }
   }
 
-  // From `netns`, where `link` is.
+  // From `netns`, where `link` is. One that is no Ethernet has no such MAC, and
+  // nobody to tell.
   void AnnounceAddresses(const NetnsName& netns, const LinkRef& link,
                          const MacAddress& mac) {
+    if (mac.is_zero()) return;
     for (const IpPrefix& address : endpoint_.addresses) {
       plan_.push_back(
           {netns,
@@ -422,8 +426,7 @@ bool IsInside(const Network& network, const Endpoint& endpoint, const Tag& tag,
   if (link.index == InsideIndex(network, endpoint)) return true;
   if (link.name != endpoint.interface) return false;
   if (!link.alias.empty()) return ParseTag(link.alias) == tag;
-  return network.driver == Driver::kIpvlan ||
-         link.mac == MacFor(network, endpoint);
+  return network.has_parents_mac() || link.mac == MacFor(network, endpoint);
 }
 
 // What is not as it shall be on the host's side of a veth.

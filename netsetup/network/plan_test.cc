@@ -406,15 +406,39 @@ TEST(PlanAttachTest, WhoMayKnowAnotherOwnerIsTold) {
         const Plan plan,
         PlanAttach(kInstance, is_ours ? NetworkOf(Driver::kBridge) : theirs,
                    endpoint, observed));
-    std::vector<std::string> lines = Lines(plan);
-    ASSERT_GT(lines.size(), 2u);
-    lines.erase(lines.begin(), lines.end() - 2);
+    const std::vector<std::string> lines = Lines(plan);
+    ASSERT_GT(lines.size(), 7u);
     const std::string where =
         StrCat(" at ", MacOf("container", kEndpoint).ToString(), " on ",
                is_ours ? kBridge : "br0");
-    EXPECT_THAT(lines, ElementsAre(StrCat("host: announce 10.1.0.2", where),
-                                   StrCat("host: announce fd00:1::2", where)));
+    EXPECT_EQ(lines[4], StrCat("host: announce 10.1.0.2", where));
+    EXPECT_EQ(lines[5], StrCat("host: announce fd00:1::2", where));
+    // Before the container's own port could bring it the announcement.
+    EXPECT_THAT(lines[6], HasSubstr("host: set link cvfedcba98765: up"));
   }
+}
+
+// The kernel lets passthru have no other MAC than the parent's, as ipvlan.
+TEST(PlanAttachTest, TheMacOfTheParentIsWhatIsTold) {
+  Observed observed;
+  observed.links = {{.index = 5,
+                     .name = "up0",
+                     .mac = *ParseMacAddress("02:00:00:00:00:05")}};
+  Network passthru = NetworkOf(Driver::kMacvlan);
+  passthru.macvlan_mode = MacvlanMode::kPassthru;
+  for (const Network& network : {passthru, NetworkOf(Driver::kIpvlan)}) {
+    CAISSON_ASSERT_OK_AND_ASSIGN(
+        const Plan plan,
+        PlanAttach(kInstance, network, TestEndpoint(), observed));
+    EXPECT_TRUE(std::get<CreateLink>(plan[0].action).link.mac.is_zero());
+    EXPECT_EQ(Lines(plan).back(),
+              "container: announce fd00:1::2 at 02:00:00:00:00:05 on eth0");
+  }
+  Network routed = NetworkOf(Driver::kIpvlan);
+  routed.ipvlan_mode = IpvlanMode::kL3;
+  CAISSON_ASSERT_OK_AND_ASSIGN(
+      const Plan plan, PlanAttach(kInstance, routed, TestEndpoint(), observed));
+  EXPECT_THAT(Lines(plan), Not(Contains(HasSubstr("announce"))));
 }
 
 TEST(PlanAttachTest, MacvlanAndIpvlanAreMadeInTheContainer) {
@@ -436,16 +460,11 @@ TEST(PlanAttachTest, MacvlanAndIpvlanAreMadeInTheContainer) {
           "container: add route default (IPv6) via fd00:1::1 on eth0",
           StrCat("container: announce 10.1.0.2 at ", own, " on eth0"),
           StrCat("container: announce fd00:1::2 at ", own, " on eth0")));
-  observed.links[0].mac = *ParseMacAddress("02:00:00:00:00:05");
   CAISSON_ASSERT_OK_AND_ASSIGN(
       plan, PlanAttach(kInstance, NetworkOf(Driver::kIpvlan), TestEndpoint(),
                        observed));
-  EXPECT_EQ(Lines(plan).back(),
-            "container: announce fd00:1::2 at 02:00:00:00:00:05 on eth0");
   EXPECT_EQ(Lines(plan)[0],
             "host: create ipvlan eth0 in the container, above up0");
-  // The kernel refuses any other MAC than the parent's.
-  EXPECT_TRUE(std::get<CreateLink>(plan[0].action).link.mac.is_zero());
   EXPECT_THAT(
       PlanAttach(kInstance, NetworkOf(Driver::kMacvlan), TestEndpoint(), {}),
       StatusIs(absl::StatusCode::kNotFound));

@@ -133,9 +133,9 @@ absl::Status ValidateEndpoint(const Network& network,
       "interface", "must be the name of a link");
   violations.AddUnless(endpoint.mac.is_zero() || endpoint.mac.is_unicast(),
                        "mac", "must be a unicast address");
-  violations.AddUnless(
-      endpoint.mac.is_zero() || network.driver != Driver::kIpvlan, "mac",
-      "driver ipvlan has that of its interface");
+  violations.AddUnless(endpoint.mac.is_zero() || !network.has_parents_mac(),
+                       "mac",
+                       "links of the network have that of its interface");
   for (size_t i = 0; i < endpoint.addresses.size(); ++i) {
     const std::string field = StrCat("addresses[", i, "]");
     const Subnet* const subnet = SubnetOf(network, endpoint.addresses[i]);

@@ -84,7 +84,8 @@ struct LentDevice {
   bool up = false;
   std::string alias;
   std::vector<std::string> alternative_names;
-  int32_t address_generation = 0;  // IN6_ADDR_GEN_MODE_*
+  // IN6_ADDR_GEN_MODE_*; of one with IPv6.
+  std::optional<uint32_t> address_generation;
 
   bool operator==(const LentDevice&) const = default;
 };

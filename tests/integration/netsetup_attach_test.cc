@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <regex>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -108,11 +110,6 @@ class RootAttachTest : public NetworkWorld {
         "[a-z]+_(timer|max_size|max_segs) +[0-9.]+|NO-CARRIER,|,LOWER_UP"
         "|state [A-Z]+| linkdown");
     return std::regex_replace(text, moving, "");
-  }
-  // A link that was in another namespace has the kernel's settings of IPv6.
-  void ForgetIpv6(const std::string& link) {
-    Run("", {"ip", "link", "set", link, "addrgenmode", "none"});
-    Run("", {"ip", "-6", "addr", "flush", "dev", link});
   }
   // What an observer of the whole host sees.
   std::string HostState() {
@@ -276,7 +273,6 @@ TEST_F(RootAttachTest, ADeviceIsLentAndGivenBackAsItWas) {
   Run("", {"ip", "link", "property", "add", "dev", "up0", "altname", "uplink"});
   Run("", {"ip", "link", "set", "up0", "mtu", "1400", "alias", "rack 7"});
   const auto device = [&] {
-    ForgetIpv6("up0");
     return Still(Run("", {"ip", "-d", "-o", "link", "show", "up0"}));
   };
   const std::string before = device();
@@ -327,7 +323,6 @@ TEST_F(RootAttachTest, ADeviceWhoseNameIsTakenInsideStaysOutside) {
   // The kernel moves the device before it refuses the name.
   EXPECT_THAT(host_->Attach(network, EndpointOf(network, 1, 2), netns.fd.get()),
               StatusIs(absl::StatusCode::kAlreadyExists));
-  ForgetIpv6("up0");
   EXPECT_EQ(HostState(), before);
   EXPECT_THAT(LinkNames("c1"), SizeIs(2));
 }
@@ -508,6 +503,40 @@ TEST_F(RootAttachTest, WhatTheContainerHasAlreadyIsAConflictAndNothingIsLeft) {
   EXPECT_THAT(LinkNames("c1"), SizeIs(2));
 }
 
+TEST_F(RootAttachTest, WhoKnewTheLastOwnerIsToldOfTheNext) {
+  const Network network = NetworkOf(Driver::kBridge, 1);
+  CAISSON_ASSERT_OK(host_->CreateNetwork(network));
+  CAISSON_ASSERT_OK(host_->Attach(network, EndpointOf(network, 1, 2),
+                                  AddContainer("peer").fd.get()));
+  const std::string bridge = BridgeName(network);
+  const auto known = [&](const std::string& netns, const std::string& link,
+                         const std::string& address) {
+    return Run(netns, {"ip", "neigh", "show", address, "dev", link});
+  };
+  Endpoint endpoint = EndpointOf(network, 1, 3);
+  const std::pair<std::string, std::string> places[] = {{"", bridge},
+                                                        {"peer", "eth0"}};
+  for (const auto& [netns, link] : places) {
+    for (const netsetup::IpPrefix& prefix : endpoint.addresses) {
+      Run(netns, {"ip", "neigh", "add", prefix.address.ToString(), "lladdr",
+                  "02:00:00:00:00:99", "nud", "reachable", "dev", link});
+    }
+  }
+  endpoint.announce = true;
+  CAISSON_ASSERT_OK(
+      host_->Attach(network, endpoint, AddContainer("next").fd.get()));
+  const std::string mac = netsetup::MacOf("container", endpoint.id).ToString();
+  for (const auto& [netns, link] : places) {
+    for (const netsetup::IpPrefix& prefix : endpoint.addresses) {
+      const std::string address = prefix.address.ToString();
+      EXPECT_TRUE(PollUntil(absl::Seconds(10), [&, &netns = netns,
+                                                &link = link] {
+        return absl::StrContains(known(netns, link, address), mac);
+      })) << known(netns, link, address);
+    }
+  }
+}
+
 TEST_F(RootAttachTest, AFailureInsideOfABatchUndoesWhatCameAfterIt) {
   const Network network = NetworkOf(Driver::kBridge, 1);
   CAISSON_ASSERT_OK(host_->CreateNetwork(network));
@@ -565,7 +594,6 @@ TEST_P(RootAttachFaultTest, AfterAnyFailedStepNothingIsLeft) {
     EXPECT_THAT(attached, ErrnoIs(EIO));
     EXPECT_THAT(LinkNames("c1"), SizeIs(1)) << steps[fail];
     EXPECT_EQ(ReadSysctlIn("c1", "net/ipv4/ip_default_ttl"), "64");
-    if (GetParam() == Driver::kHostDevice) ForgetIpv6("up0");
     EXPECT_EQ(HostState(), before) << steps[fail];
   }
   CAISSON_EXPECT_OK(host_->Attach(network, endpoint, netns.fd.get()));

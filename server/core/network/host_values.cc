@@ -107,14 +107,18 @@ bool IsFiltered(const store::NetworkRecord& record) {
 std::vector<netsetup::Sysctl> NamespaceSysctls(
     const store::Catalog& catalog,
     const std::vector<store::Endpoint>& endpoints) {
-  const bool all_end_here = std::all_of(
-      endpoints.begin(), endpoints.end(), [&](const store::Endpoint& endpoint) {
-        const store::NetworkPtr network =
-            catalog.NetworkById(endpoint.network_id);
-        // A bridge of somebody else may have the world at another port.
-        return network != nullptr && IsFiltered(*network) &&
-               network->spec->interface.empty();
-      });
+  // Of none yet, nobody knows.
+  const bool all_end_here =
+      !endpoints.empty() &&
+      std::all_of(endpoints.begin(), endpoints.end(),
+                  [&](const store::Endpoint& endpoint) {
+                    const store::NetworkPtr network =
+                        catalog.NetworkById(endpoint.network_id);
+                    // A bridge of somebody else may have the world at another
+                    // port.
+                    return network != nullptr && IsFiltered(*network) &&
+                           network->spec->interface.empty();
+                  });
   return netsetup::DefaultSysctls(all_end_here ? netsetup::LinkEnds::kOwnBridges
                                                : netsetup::LinkEnds::kAnywhere);
 }

@@ -60,8 +60,10 @@ absl::StatusOr<std::optional<netsetup::DeviceState>> StateOf(
                                  .up = lent.up,
                                  .alias = lent.alias,
                                  .alternative_names = lent.alternative_names};
-  state.address_generation =
-      static_cast<netsetup::AddressGeneration>(lent.address_generation);
+  if (lent.address_generation.has_value()) {
+    state.address_generation =
+        static_cast<netsetup::AddressGeneration>(*lent.address_generation);
+  }
   CAISSON_ASSIGN_OR_RETURN(state.mac, netsetup::ParseMacAddress(lent.mac));
   return state;
 }
@@ -137,7 +139,9 @@ absl::StatusOr<store::LentDevice> LentDevices::Lend(
   lent.up = state.up;
   lent.alias = state.alias;
   lent.alternative_names = state.alternative_names;
-  lent.address_generation = static_cast<int32_t>(state.address_generation);
+  if (state.address_generation.has_value()) {
+    lent.address_generation = static_cast<uint32_t>(*state.address_generation);
+  }
   CAISSON_RETURN_IF_ERROR(Commit(ref.network->id, lent));
   return lent;
 }
