@@ -15,7 +15,6 @@
 #include <span>
 
 #include "runtime/base/syscall_error.h"
-#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 namespace {
@@ -120,18 +119,22 @@ std::vector<uint8_t> BuildAnnouncement(const IpAddress& address,
                          : ArpAnnouncement(address, mac);
 }
 
-absl::Status SendAnnouncement(int link, const IpAddress& address,
-                              const MacAddress& mac) {
+absl::StatusOr<base::UniqueFd> OpenAnnouncementSocket() {
   // Of no protocol: it receives nothing.
-  const base::UniqueFd socket(
+  base::UniqueFd socket(
       ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_valid()) return base::SyscallError("socket", "AF_PACKET");
+  return socket;
+}
+
+absl::Status SendAnnouncement(int socket, int link, const IpAddress& address,
+                              const MacAddress& mac) {
   const std::vector<uint8_t> frame = BuildAnnouncement(address, mac);
   sockaddr_ll to = {};
   to.sll_family = AF_PACKET;
   to.sll_ifindex = link;
   const ssize_t sent =
-      ::sendto(socket.get(), frame.data(), frame.size(), 0,
+      ::sendto(socket, frame.data(), frame.size(), 0,
                reinterpret_cast<const sockaddr*>(&to), sizeof(to));
   if (sent >= 0 || errno == ENOBUFS || errno == ENETDOWN || errno == EAGAIN) {
     return absl::OkStatus();

@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "netsetup/ip_address.h"
+#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 
@@ -20,10 +22,14 @@ namespace caisson::netsetup {
 std::vector<uint8_t> BuildAnnouncement(const IpAddress& address,
                                        const MacAddress& mac);
 
-// Sends it out of the link of that number, in the network namespace of the
-// calling thread. A frame that gets lost, or a link that is down, is no error:
-// who missed it asks later.
-absl::Status SendAnnouncement(int link, const IpAddress& address,
+// A socket for links of the network namespace of the calling thread; from any
+// thread then. To close it takes the kernel tens of milliseconds: it waits for
+// all processors (packet_release).
+absl::StatusOr<base::UniqueFd> OpenAnnouncementSocket();
+
+// Sends it out of the link of that number. A frame that gets lost, or a link
+// that is down, is no error: who missed it asks later.
+absl::Status SendAnnouncement(int socket, int link, const IpAddress& address,
                               const MacAddress& mac);
 
 }  // namespace caisson::netsetup

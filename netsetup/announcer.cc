@@ -2,12 +2,15 @@
 
 #include <pthread.h>
 
+#include <utility>
+
 #include "netsetup/announce.h"
 #include "runtime/base/status_macros.h"
 
 namespace caisson::netsetup {
 
-Announcer::Announcer() : thread_([this] { Work(); }) {}
+Announcer::Announcer(base::UniqueFd socket)
+    : socket_(std::move(socket)), thread_([this] { Work(); }) {}
 
 Announcer::~Announcer() {
   {
@@ -17,10 +20,9 @@ Announcer::~Announcer() {
   thread_.join();
 }
 
-void Announcer::Post(int link, const IpAddress& address,
-                     const MacAddress& mac) {
+void Announcer::Post(Frame frame) {
   absl::MutexLock lock(&mutex_);
-  frames_.push_back({.link = link, .address = address, .mac = mac});
+  frames_.push_back(std::move(frame));
 }
 
 void Announcer::Work() {
@@ -34,11 +36,14 @@ void Announcer::Work() {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&has_news));
       if (frames_.empty()) return;
-      frame = frames_.front();
+      frame = std::move(frames_.front());
       frames_.pop_front();
     }
-    base::IgnoreError(SendAnnouncement(frame.link, frame.address, frame.mac),
-                      "who missed it asks later, and the link may be gone");
+    const int socket =
+        frame.socket.is_valid() ? frame.socket.get() : socket_.get();
+    base::IgnoreError(
+        SendAnnouncement(socket, frame.link, frame.address, frame.mac),
+        "who missed it asks later, and the link may be gone");
   }
 }
 

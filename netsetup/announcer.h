@@ -13,30 +13,35 @@
 #include "absl/synchronization/mutex.h"
 
 #include "netsetup/ip_address.h"
+#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 
 class Announcer {
  public:
-  // In the network namespace of the calling thread.
-  Announcer();
+  struct Frame {
+    // Of another namespace, which is closed after it; none: of that of the
+    // announcer.
+    base::UniqueFd socket;
+    int link = 0;
+    IpAddress address;
+    MacAddress mac;
+  };
+
+  // `socket` as of OpenAnnouncementSocket.
+  explicit Announcer(base::UniqueFd socket);
   // Sends what is left.
   ~Announcer();
   Announcer(const Announcer&) = delete;
   Announcer& operator=(const Announcer&) = delete;
 
   // As SendAnnouncement; a frame that cannot be sent is lost.
-  void Post(int link, const IpAddress& address, const MacAddress& mac);
+  void Post(Frame frame);
 
  private:
-  struct Frame {
-    int link = 0;
-    IpAddress address;
-    MacAddress mac;
-  };
-
   void Work();
 
+  const base::UniqueFd socket_;
   absl::Mutex mutex_;
   std::deque<Frame> frames_ ABSL_GUARDED_BY(mutex_);
   bool ends_ ABSL_GUARDED_BY(mutex_) = false;

@@ -21,6 +21,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/status_macros.h"
 #include "runtime/base/syscall_error.h"
+#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 namespace {
@@ -285,14 +286,22 @@ class Applier {
     CAISSON_ASSIGN_OR_RETURN(const int link, IndexOf(netns, op.link));
     Send(netns, BuildRenewNeighbour(
                     {.link = link, .address = op.address, .mac = op.mac}));
-    if (netns.empty() && places_.announcer != nullptr) {
-      places_.announcer->Post(link, op.address, op.mac);
-      return absl::OkStatus();
+    if (places_.announcer == nullptr) return absl::OkStatus();
+    base::UniqueFd socket;
+    if (!netns.empty()) {
+      base::IgnoreError(RunInNetns(PlaceOf(netns).fd,
+                                   [&]() -> absl::Status {
+                                     CAISSON_ASSIGN_OR_RETURN(
+                                         socket, OpenAnnouncementSocket());
+                                     return absl::OkStatus();
+                                   }),
+                        "who missed it asks later");
+      if (!socket.is_valid()) return absl::OkStatus();
     }
-    base::IgnoreError(
-        Inside(netns,
-               [&] { return SendAnnouncement(link, op.address, op.mac); }),
-        "who missed it asks later");
+    places_.announcer->Post({.socket = std::move(socket),
+                             .link = link,
+                             .address = op.address,
+                             .mac = op.mac});
     return absl::OkStatus();
   }
 

@@ -28,7 +28,7 @@ struct Place {
 struct Places {
   Place host;
   std::map<NetnsName, Place> containers;
-  // For what the host announces; without it that is done at once.
+  // Without it nobody but the namespace of the op is told by Announce.
   Announcer* announcer = nullptr;
 };
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/cord.h"
 
+#include "netsetup/announce.h"
 #include "netsetup/netlink/net_error.h"
 #include "netsetup/netlink/socket.h"
 #include "netsetup/network/observe.h"
@@ -117,14 +118,18 @@ struct Host::Seen {
   Places places;
 };
 
-Host::Host(std::string instance, Netns netns)
+Host::Host(std::string instance, Netns netns, base::UniqueFd announcements)
     : instance_(std::move(instance)),
       netns_(std::move(netns)),
-      announcer_(std::make_unique<Announcer>()) {}
+      announcer_(std::make_unique<Announcer>(std::move(announcements))) {}
 
 absl::StatusOr<Host> Host::Open(std::string_view instance) {
   CAISSON_ASSIGN_OR_RETURN(Netns netns, CurrentNetns());
-  return Host(std::string(instance), std::move(netns));
+  // Where the kernel has none, those who knew another owner ask later.
+  absl::StatusOr<base::UniqueFd> announcements = OpenAnnouncementSocket();
+  return Host(
+      std::string(instance), std::move(netns),
+      announcements.ok() ? *std::move(announcements) : base::UniqueFd());
 }
 
 absl::Status Host::CreateNetwork(const Network& network) const {

@@ -27,6 +27,7 @@
 #include "netsetup/network/apply.h"
 #include "netsetup/network/network.h"
 #include "netsetup/network/plan.h"
+#include "runtime/base/unique_fd.h"
 
 namespace caisson::netsetup {
 
@@ -120,7 +121,7 @@ class Host {
   struct Seen;
   struct Container;
 
-  Host(std::string instance, Netns netns);
+  Host(std::string instance, Netns netns, base::UniqueFd announcements);
 
   absl::Status GiveBack(const Network& network, const Endpoint& endpoint,
                         int netns_fd) const;
