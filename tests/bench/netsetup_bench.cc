@@ -171,10 +171,10 @@ void MeasureAttach(const Host& host, int pairs) {
   Samples bare, attach, detach;
   int64_t cpu = 0;
   for (int i = 0; i < pairs; ++i) {
-    const Netns& netns = pool[static_cast<size_t>(2 * i + 1)];
+    const Netns& netns = pool[2 * static_cast<size_t>(i) + 1];
     const Endpoint endpoint = EndpointOf(2 * i + 3);
     const auto bare_attach = [&] {
-      bare.push_back(floor.Attach(2 * i + 2, pool[static_cast<size_t>(2 * i)]));
+      bare.push_back(floor.Attach(2 * i + 2, pool[2 * static_cast<size_t>(i)]));
     };
     const auto host_attach = [&] {
       const int64_t begin = NowNs();
