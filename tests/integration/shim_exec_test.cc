@@ -31,7 +31,6 @@ using record::ExitKind;
 using record::ExitRecord;
 using shim::FrameType;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 class RootShimExecTest : public ShimFixture {
