@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 
 #include "runtime/base/file.h"
@@ -53,6 +55,10 @@ class RetryTest : public TestCore {
         {.container = id_, .condition = WaitCondition::kDeleted, .run = {}},
         deleted.Take()));
     EXPECT_TRUE(deleted.Get().ok());
+    // The directory goes right behind the record.
+    for (int i = 0; i < 1000 && base::PathExists(Directory(id_)); ++i) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
     EXPECT_FALSE(base::PathExists(Directory(id_)));
   }
 
