@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -56,8 +57,9 @@ class RetryTest : public TestCore {
         deleted.Take()));
     EXPECT_TRUE(deleted.Get().ok());
     // The directory goes right behind the record.
-    for (int i = 0; i < 1000 && base::PathExists(Directory(id_)); ++i) {
-      absl::SleepFor(absl::Milliseconds(5));
+    const absl::Time end = absl::Now() + absl::Seconds(10);
+    while (base::PathExists(Directory(id_)) && absl::Now() < end) {
+      std::this_thread::yield();
     }
     EXPECT_FALSE(base::PathExists(Directory(id_)));
   }
