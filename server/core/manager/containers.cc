@@ -347,12 +347,19 @@ CallPtr Containers::Wait(WaitArgs args, Callback<WaitResult> callback) {
   if (!found.ok()) {
     const ContainerPtr tombstone =
         env_->store->catalog().Tombstone(args.container);
-    if (tombstone == nullptr || args.condition == WaitCondition::kRunning) {
+    // Its record goes first, and who waits hears of the end of all of it.
+    const ActorPtr leaving =
+        tombstone == nullptr ? nullptr : registry_->ById(tombstone->id);
+    if (leaving != nullptr) {
+      found = leaving;
+    } else if (tombstone == nullptr ||
+               args.condition == WaitCondition::kRunning) {
       Reply(env_, std::move(callback), found.status());
+      return NoCall();
     } else {
       Reply(env_, std::move(callback), WaitOnTombstone(tombstone));
+      return NoCall();
     }
-    return NoCall();
   }
   const ActorPtr actor = *found;
   // Set and read on the queue.

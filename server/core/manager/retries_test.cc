@@ -3,12 +3,9 @@
 
 #include <cerrno>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "gtest/gtest.h"
 
 #include "runtime/base/file.h"
@@ -56,11 +53,6 @@ class RetryTest : public TestCore {
         {.container = id_, .condition = WaitCondition::kDeleted, .run = {}},
         deleted.Take()));
     EXPECT_TRUE(deleted.Get().ok());
-    // The directory goes right behind the record.
-    const absl::Time end = absl::Now() + absl::Seconds(10);
-    while (base::PathExists(Directory(id_)) && absl::Now() < end) {
-      std::this_thread::yield();
-    }
     EXPECT_FALSE(base::PathExists(Directory(id_)));
   }
 
