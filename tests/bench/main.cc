@@ -7,10 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <exception>
-#include <fstream>
 #include <functional>
-#include <iostream>
 #include <map>
 
 #include "absl/strings/numbers.h"
@@ -23,10 +20,13 @@
 #include "tests/bench/daemon_client.h"
 #include "tests/bench/memory.h"
 #include "tests/bench/mount_list.h"
+#include "tests/bench/program.h"
 #include "tests/bench/report.h"
 
 namespace caisson::bench {
 namespace {
+
+constexpr char kProgram[] = "caisson-bench";
 
 constexpr char kBackToBack[] = "back-to-back";
 constexpr char kIdle[] = "idle 100 ms";
@@ -363,26 +363,14 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   Report report;
   const absl::Status status = Measure(options, report);
-  std::cout << ToTable(report, "floor");
-  if (!options.json.empty()) {
-    std::ofstream(options.json) << ToJson(report, "floor");
-  }
-  if (!status.ok()) {
-    std::cerr << "caisson-bench: " << status << "\n";
-    return 1;
-  }
-  return 0;
+  return Finish(kProgram, status, report, "floor", options.json);
 }
 
 }  // namespace
 }  // namespace caisson::bench
 
 int main(int argc, char** argv) {
-  // CLI11 throws what is wrong with a flag, or with the table of flags.
-  try {
+  return caisson::bench::RunProgram(caisson::bench::kProgram, [&] {
     return caisson::bench::Main(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << "caisson-bench: " << error.what() << "\n";
-    return 1;
-  }
+  });
 }

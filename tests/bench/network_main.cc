@@ -8,8 +8,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <exception>
-#include <fstream>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -21,10 +19,13 @@
 #include "runtime/base/status_macros.h"
 #include "tests/bench/attachers.h"
 #include "tests/bench/network_load.h"
+#include "tests/bench/program.h"
 #include "tests/bench/report.h"
 
 namespace caisson::bench {
 namespace {
+
+constexpr char kProgram[] = "caisson-network-bench";
 
 constexpr char kOwn[] = "Caisson";
 constexpr char kOwnNow[] = "Caisson, container lives on";
@@ -227,27 +228,14 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   Report report;
   const absl::Status status = Measure(options, report);
-  const char* baseline = kOwn;
-  std::cout << ToTable(report, baseline);
-  if (!options.json.empty()) {
-    std::ofstream(options.json) << ToJson(report, baseline);
-  }
-  if (!status.ok()) {
-    std::cerr << "caisson-network-bench: " << status << "\n";
-    return 1;
-  }
-  return 0;
+  return Finish(kProgram, status, report, kOwn, options.json);
 }
 
 }  // namespace
 }  // namespace caisson::bench
 
 int main(int argc, char** argv) {
-  // CLI11 throws what is wrong with a flag, or with the table of flags.
-  try {
+  return caisson::bench::RunProgram(caisson::bench::kProgram, [&] {
     return caisson::bench::Main(argc, argv);
-  } catch (const std::exception& error) {
-    std::cerr << "caisson-network-bench: " << error.what() << "\n";
-    return 1;
-  }
+  });
 }
