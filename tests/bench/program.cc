@@ -1,15 +1,16 @@
 #include "tests/bench/program.h"
 
-#include <exception>
 #include <fstream>
 #include <iostream>
+
+#include <CLI/CLI.hpp>
 
 namespace caisson::bench {
 
 int RunProgram(const char* program, absl::FunctionRef<int()> body) {
   try {
     return body();
-  } catch (const std::exception& error) {
+  } catch (const CLI::Error& error) {
     std::cerr << program << ": " << error.what() << "\n";
     return 1;
   }
